@@ -1,0 +1,7 @@
+"""`python -m vchlang.tether DIR`."""
+
+import sys
+
+from .main import main
+
+raise SystemExit(main(sys.argv[1:]))
