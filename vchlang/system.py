@@ -1,0 +1,304 @@
+"""What a run needs of the machine below it: time, chance, files and processes, each handed in as an argument.
+
+`cli/run.py` makes the real ones once. A test gives others: a clock that jumps, ids that repeat, and a `point` that is
+called before and after every durable write, where it can drop the run as `kill -9` would.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
+
+Point = Callable[[str], None]
+"""Called with a label before and after each durable write. The real one does nothing."""
+
+
+def no_point(label: str) -> None:
+    """The point of a real run."""
+
+
+class Clock(Protocol):
+    """Time as this run sees it."""
+
+    def now(self) -> float:
+        """Seconds since the epoch, for records that people read."""
+
+    def monotonic(self) -> float:
+        """Seconds that only grow, for waiting."""
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+
+
+class RealClock:
+    def now(self) -> float:
+        return time.time()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+class Entropy(Protocol):
+    """Chance: only a lineage, a run's id and the key of the secrets' digests come from it."""
+
+    def uuid(self) -> str:
+        """A new random UUID, in its usual form of 36 characters."""
+
+    def token(self, size: int) -> bytes:
+        """`size` random bytes, fit for a key."""
+
+
+class RealEntropy:
+    def uuid(self) -> str:
+        return str(uuid.uuid4())
+
+    def token(self, size: int) -> bytes:
+        return os.urandom(size)
+
+
+class Spawn(Protocol):
+    """Starts processes that outlive this one."""
+
+    def detached(self, argv: list[str], stdin: bytes, directory: str, log: str) -> int:
+        """Start `argv` in a session of its own, give it `stdin` whole, send its output to the file `log`; its pid."""
+
+
+class RealSpawn:
+    def detached(self, argv: list[str], stdin: bytes, directory: str, log: str) -> int:
+        import subprocess
+
+        with open(log, "ab", opener=lambda path, flags: os.open(path, flags, 0o600)) as out:
+            process = subprocess.Popen(
+                argv,
+                stdin=subprocess.PIPE,
+                stdout=out,
+                stderr=out,
+                cwd=directory,
+                start_new_session=True,
+                env={"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LANG": "C.UTF-8"},
+            )
+            assert process.stdin is not None
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.write(stdin)
+            process.stdin.close()
+        # It is meant to outlive us, so nobody will wait for it here.
+        process.returncode = 0
+        return process.pid
+
+
+class Files:
+    """The file system, with writes that are durable when they return and that a test can stop at.
+
+    Every write is one of a few shapes: a thing appears whole under its name or not at all, and never replaces what is
+    there unless the caller says so. Reading needs no protection and goes through the ordinary functions of `os`.
+    """
+
+    __slots__ = ("_point",)
+
+    def __init__(self, point: Point = no_point) -> None:
+        self._point = point
+
+    def mkdir(self, path: str, mode: int = 0o700) -> None:
+        """Make one directory; FileExistsError when there is one: this is what a claim rests on."""
+        with self._at(f"mkdir {path}"):
+            os.mkdir(path, mode)
+            _sync_directory(os.path.dirname(path))
+
+    def ensure_directory(self, path: str, mode: int = 0o700) -> None:
+        """Make a directory and those above it where they are missing; for places that are nobody's claim."""
+        if os.path.isdir(path):
+            return
+        with self._at(f"directories {path}"):
+            os.makedirs(path, mode, exist_ok=True)
+            _sync_directory(os.path.dirname(path))
+
+    def write_new(self, path: str, content: bytes, mode: int = 0o600) -> None:
+        """Publish a file whole under a name that must be free; FileExistsError otherwise."""
+        temporary = self._temporary(path, content, mode)
+        try:
+            with self._at(f"new {path}"):
+                os.link(temporary, path, follow_symlinks=False)
+                _sync_directory(os.path.dirname(path))
+        finally:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+
+    def replace(self, path: str, content: bytes, mode: int = 0o600) -> None:
+        """Put a file whole in the place of what is there, if anything is."""
+        temporary = self._temporary(path, content, mode)
+        with self._at(f"replace {path}"):
+            os.replace(temporary, path)
+            _sync_directory(os.path.dirname(path))
+
+    def rename_new(self, old: str, new: str) -> None:
+        """Move a file or directory to a name that must be free; FileExistsError otherwise."""
+        with self._at(f"rename {new}"):
+            _rename_noreplace(old, new)
+            _sync_directory(os.path.dirname(new))
+
+    def symlink(self, target: str, path: str) -> None:
+        """Make a symbolic link; FileExistsError when the name is taken."""
+        with self._at(f"symlink {path}"):
+            os.symlink(target, path)
+            _sync_directory(os.path.dirname(path))
+
+    def unlink(self, path: str) -> None:
+        """Remove one file or link; nothing happens when it is gone already."""
+        with self._at(f"unlink {path}"), contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+            _sync_directory(os.path.dirname(path))
+
+    def rmdir(self, path: str) -> None:
+        """Remove one empty directory; nothing happens when it is gone already."""
+        with self._at(f"rmdir {path}"), contextlib.suppress(FileNotFoundError):
+            os.rmdir(path)
+            _sync_directory(os.path.dirname(path))
+
+    def remove_tree(self, path: str) -> None:
+        """Remove a directory with all that is in it, never following a link out of it."""
+        import shutil
+
+        with self._at(f"remove {path}"):
+            if os.path.islink(path) or not os.path.isdir(path):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)
+            else:
+                _make_removable(path)
+                shutil.rmtree(path)
+            _sync_directory(os.path.dirname(path))
+
+    def sync_tree(self, path: str) -> None:
+        """Make everything below a directory durable before it is published by a rename."""
+        for directory, _, names in os.walk(path):
+            for name in names:
+                file = os.path.join(directory, name)
+                if not os.path.islink(file):
+                    _sync_file(file)
+            _sync_directory(directory)
+
+    @contextlib.contextmanager
+    def locked(self, path: str) -> Iterator[None]:
+        """Hold an exclusive lock on a file (made when missing); the kernel lets go of it when the process dies."""
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+    def _temporary(self, path: str, content: bytes, mode: int) -> str:
+        # A name that no two writers share and that a sweep can tell: `.vch-tmp-` begins nothing else.
+        temporary = os.path.join(os.path.dirname(path), f".vch-tmp-{uuid.uuid4().hex}")
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
+        try:
+            view = memoryview(content)
+            while view:
+                view = view[os.write(handle, view) :]
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        self._point(f"written {path}")
+        return temporary
+
+    @contextlib.contextmanager
+    def _at(self, label: str) -> Iterator[None]:
+        self._point(f"before {label}")
+        yield
+        self._point(f"after {label}")
+
+
+def sweep_temporaries(directory: str) -> None:
+    """Remove the temporary files that a stopped run left in one directory."""
+    with contextlib.suppress(FileNotFoundError):
+        for name in os.listdir(directory):
+            if name.startswith(".vch-tmp-"):
+                with contextlib.suppress(OSError):
+                    os.unlink(os.path.join(directory, name))
+
+
+def names_in(directory: str) -> Iterable[str]:
+    """The names in a directory, sorted, without temporary files of ours; FileNotFoundError when there is none."""
+    return sorted(name for name in os.listdir(directory) if not name.startswith(".vch-tmp-"))
+
+
+def _sync_directory(path: str) -> None:
+    handle = os.open(path or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _sync_file(path: str) -> None:
+    # Some modes (0200) forbid reading even to the owner; syncing needs any open descriptor.
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except PermissionError:
+        handle = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _make_removable(path: str) -> None:
+    # A directory of mode 0300 cannot be listed, so its owner could not empty it.
+    for directory, names, _ in os.walk(path, topdown=True):
+        os.chmod(directory, 0o700)
+        for name in names:
+            inner = os.path.join(directory, name)
+            if not os.path.islink(inner):
+                os.chmod(inner, 0o700)
+
+
+_RENAME_NOREPLACE = 1
+_AT_FDCWD = -100
+
+
+def _rename_noreplace(old: str, new: str) -> None:
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    renameat2 = getattr(libc, "renameat2", None)
+    if renameat2 is not None:
+        if renameat2(_AT_FDCWD, os.fsencode(old), _AT_FDCWD, os.fsencode(new), _RENAME_NOREPLACE) == 0:
+            return
+        number = ctypes.get_errno()
+        if number not in (errno.EINVAL, errno.ENOSYS):
+            raise OSError(number, os.strerror(number), new)
+    # The file system cannot do it in one step. A directory with anything in it is never replaced by `rename`, and
+    # what we move here always holds its record.
+    if not os.path.isdir(old) or os.path.islink(old):
+        os.link(old, new, follow_symlinks=False)
+        os.unlink(old)
+    elif os.path.lexists(new):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new)
+    else:
+        os.rename(old, new)
+
+
+class Machine:
+    """The four together, as `cli/run.py` hands them on."""
+
+    __slots__ = ("clock", "entropy", "files", "point", "spawn")
+
+    def __init__(self, clock: Clock, entropy: Entropy, files: Files, spawn: Spawn, point: Point = no_point) -> None:
+        self.clock = clock
+        self.entropy = entropy
+        self.files = files
+        self.spawn = spawn
+        self.point = point
+
+
+def real_machine() -> Machine:
+    """This machine as it is."""
+    return Machine(RealClock(), RealEntropy(), Files(), RealSpawn())
