@@ -1,0 +1,511 @@
+"""The typestate of handles, and what else only the whole composition shows.
+
+Two parts. `check_branches` reads the source of one handle: after an `if`, a membership must be in the same state from
+both branches, whatever the condition's value. `check_composition` reads what was evaluated, loops unrolled: the order
+of join and bind, roles, mounts, addresses, locations inside each other. It also settles what a bind left open: its
+role, and the executor of a wait.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vchlang import codes
+from vchlang import values as v
+from vchlang.analysis.program import BindStep, Composition, ElementDecl, HandleDecl, JoinStep, Where
+from vchlang.diagnostics import Label, Report
+from vchlang.syntax import ast
+from vchlang.text import Span
+
+# ---- branches, on the source ---------------------------------------------------------------------------------------
+
+_State = dict[tuple[str, str], tuple[str, Span]]
+"""Membership (place as written, role) → joined, bound or differs, and where."""
+
+
+def check_branches(block: ast.Block, base: int, text: str, out: Report) -> None:
+    """Report a use of a membership that only one branch of an earlier `if` has joined."""
+    _branches(block, {}, base, text, out)
+
+
+def _branches(block: ast.Block, state: _State, base: int, text: str, out: Report) -> _State:
+    for statement in block.statements:
+        node = statement.node
+        match node:
+            case ast.Join():
+                key = (_written(node.what, base, text), node.role.text if node.role else "")
+                if not _differs([key], node.what, state, base, out):
+                    state[key] = ("bound" if node.bind is not None else "joined", node.what.span(base))
+            case ast.Bind():
+                place = _written(node.what, base, text)
+                keys = [
+                    key for key in state if key[0] == place and (node.role is None or key[1] in (node.role.text, ""))
+                ]
+                if not _differs(keys, node.what, state, base, out):
+                    state.update({key: ("bound", node.what.span(base)) for key in keys})
+            case ast.For():
+                state = _branches(node.body, dict(state), base, text, out)
+            case ast.If():
+                state = _either(node, state, base, text, out)
+            case _:
+                pass
+    return state
+
+
+def _either(node: ast.If, state: _State, base: int, text: str, out: Report) -> _State:
+    then = _branches(node.then, dict(state), base, text, out)
+    if isinstance(node.otherwise, ast.If):
+        otherwise = _either(node.otherwise, dict(state), base, text, out)
+    elif node.otherwise is not None:
+        otherwise = _branches(node.otherwise, dict(state), base, text, out)
+    else:
+        otherwise = dict(state)
+    merged: _State = {}
+    for key in [*then, *(key for key in otherwise if key not in then)]:
+        one, other = then.get(key), otherwise.get(key)
+        if one is not None and other is not None and one[0] == other[0]:
+            merged[key] = one
+        else:
+            merged[key] = ("differs", (one or other or ("", node.span(base)))[1])
+    return merged
+
+
+def _differs(keys: list[tuple[str, str]], node: Any, state: _State, base: int, out: Report) -> bool:
+    for key in keys:
+        if key in state and state[key][0] == "differs":
+            out.report(
+                codes.BRANCHES_DIFFER,
+                node.span(base),
+                f"`{key[0]}` is joined only when a condition holds",
+                labels=[(state[key][1], "in one branch only")],
+                hint="join and bind it in the same branch, or in both",
+            )
+            del state[key]
+            return True
+    return False
+
+
+def _written(node: Any, base: int, text: str) -> str:
+    return text[base + node.start : base + node.end]
+
+
+# ---- the composition -----------------------------------------------------------------------------------------------
+
+
+class _Member:
+    """A membership as the handle goes along."""
+
+    __slots__ = ("bind", "join")
+
+    def __init__(self, join: JoinStep) -> None:
+        self.join = join
+        self.bind: BindStep | None = None
+
+
+def check_composition(composition: Composition, roles: list[tuple[str, str, Where]], out: Report) -> None:
+    """Report what is wrong among the elements and handles of one evaluation, and settle what binds left open."""
+    members: dict[str, dict[tuple[str, str], _Member]] = {}
+    for handle in sorted(composition.handles, key=lambda one: one.order):
+        _walk(handle, members.setdefault(handle.executor, {}), out)
+    for executor, found in members.items():
+        _finish(executor, found, composition, out)
+    _roles_joined(composition, members, roles, out)
+    _waits(composition, members, out)
+    _locations(composition, out)
+    _networks(composition, out)
+    _pools(composition, out)
+
+
+def _walk(handle: HandleDecl, members: dict[tuple[str, str], _Member], out: Report) -> None:
+    for step in handle.steps:
+        if isinstance(step, JoinStep):
+            _join(step, members, out)
+        elif step.kind != "executor":
+            _bind(step, handle, members, out)
+        elif step.address != handle.executor:
+            _say(
+                out,
+                codes.BIND_BEFORE_JOIN,
+                step.where,
+                f"the handle is opened on `{handle.executor}`, not on `{step.address}`",
+            )
+
+
+def _join(step: JoinStep, members: dict[tuple[str, str], _Member], out: Report) -> None:
+    key = (step.address, step.role)
+    twin = members.get(key)
+    if twin is not None:
+        as_role = f" as `{step.role}`" if step.role else ""
+        _say(
+            out,
+            codes.JOINED_TWICE,
+            step.where,
+            f"`{step.address}` is joined{as_role} already",
+            twin.join.where,
+            "first joined here",
+        )
+        return
+    if step.kind == "network" or step.role == "loader":
+        other = next(
+            (one for one in members.values() if one.join.role == step.role and one.join.kind == step.kind), None
+        )
+        if other is not None:
+            if step.role == "loader":
+                message = "an executor has one loader, and `" + other.join.address + "` is it"
+                _say(out, codes.TWO_LOADERS, step.where, message, other.join.where, "the first loader")
+            else:
+                message = f"the role `{step.role}` is taken by `{other.join.address}`"
+                _say(out, codes.JOINED_TWICE, step.where, message, other.join.where, "first joined here")
+            return
+    if step.kind == "network":
+        same = [one for one in members.values() if one.join.address == step.address]
+        clash = next((one for one in same if "bridge" in (one.join.role, step.role)), None)
+        if clash is not None:
+            _say(
+                out,
+                codes.ROLE_CONFLICT,
+                step.where,
+                "a network joined as `bridge` holds no other role",
+                clash.join.where,
+                f"joined as `{clash.join.role}` here",
+            )
+            return
+    members[key] = _Member(step)
+
+
+def _bind(step: BindStep, handle: HandleDecl, members: dict[tuple[str, str], _Member], out: Report) -> None:
+    joined = [one for one in members.values() if one.join.address == step.address]
+    fitting = [one for one in joined if not step.role or one.join.role == step.role]
+    if not fitting:
+        later = next(
+            (
+                one
+                for one in handle.steps[handle.steps.index(step) + 1 :]
+                if isinstance(one, JoinStep) and one.address == step.address
+            ),
+            None,
+        )
+        as_role = f" as `{step.role}`" if step.role else ""
+        if later is None and any(
+            isinstance(one, JoinStep) and one.address == step.address and one.role == step.role for one in handle.steps
+        ):
+            return  # its join is wrong, and that has been said
+        _say(
+            out,
+            codes.BIND_BEFORE_JOIN,
+            step.where,
+            f"`{step.address}` is bound{as_role} before it is joined",
+            later.where if later is not None else None,
+            "joined only here",
+            hint=f"write `join {step.address}` before it",
+        )
+        return
+    if len(fitting) > 1:
+        roles = ", ".join(f"`{one.join.role}`" for one in fitting)
+        _say(
+            out,
+            codes.AMBIGUOUS_ROLE,
+            step.where,
+            f"`{step.address}` is joined as {roles}: say which is bound",
+            hint=f"write `bind {step.address} as {fitting[0].join.role}`",
+        )
+        return
+    member = fitting[0]
+    step.role = member.join.role
+    if member.bind is not None:
+        _say(
+            out,
+            codes.BOUND_TWICE,
+            step.where,
+            f"`{step.address}` is bound already",
+            member.bind.where,
+            "first bound here",
+        )
+        return
+    member.bind = step
+    if step.kind == "storage":
+        if step.role == "loader" and "at" in step.body:
+            _say(out, codes.WRONG_CLAUSE, step.spans["at"], "a loader is bound without `at`")
+        elif step.role != "loader" and "at" not in step.spans:
+            _say(out, codes.MISSING_FIELD, step.where, "a storage is bound at a path", hint='write `bind at "/…"`')
+
+
+def _finish(executor: str, members: dict[tuple[str, str], _Member], composition: Composition, out: Report) -> None:
+    handles = [one for one in composition.handles if one.executor == executor]
+    if not any(one.join.role == "loader" and one.join.kind == "storage" for one in members.values()) and not any(
+        isinstance(step, JoinStep) and step.role == "loader" for handle in handles for step in handle.steps
+    ):
+        element = composition.elements.get(executor)
+        if element is None or element.verb != "adopt":
+            _say(out, codes.NO_LOADER, handles[0].head, f"nothing is joined to `{executor}` as its loader")
+    for member in members.values():
+        join = member.join
+        if member.bind is None and join.role != "container":
+            bound_elsewhere = any(
+                isinstance(step, BindStep) and step.address == join.address and not step.role
+                for handle in handles
+                for step in handle.steps
+            )
+            if not bound_elsewhere:
+                _say(
+                    out,
+                    codes.NEVER_BOUND,
+                    join.where,
+                    f"`{join.address}` is joined and never bound",
+                    hint=f"write `bind {join.address}`" + (" at …" if join.kind == "storage" else ""),
+                )
+    _mounts(members, out)
+    _nics(members, out)
+    _tasks(members, out)
+
+
+def _mounts(members: dict[tuple[str, str], _Member], out: Report) -> None:
+    mounts: list[tuple[str, BindStep]] = []
+    for member in members.values():
+        bind = member.bind
+        path = bind.body.get("at") if bind is not None else None
+        if bind is None or not isinstance(path, str) or member.join.kind != "storage":
+            continue
+        first = next((other for at, other in mounts if at == path), None)
+        if first is not None:
+            _say(
+                out,
+                codes.MOUNTED_TWICE,
+                bind.spans["at"],
+                f"`{first.address}` is mounted at {path} already",
+                first.spans["at"],
+                "first mounted here",
+            )
+            continue
+        mounts.append((path, bind))
+    for path, bind in mounts:
+        for above, other in mounts:
+            mode = other.body.get("mode")
+            read_only = isinstance(mode, v.VariantValue) and mode.case == "read_only"
+            if read_only and path != above and path.startswith(above.rstrip("/") + "/"):
+                _say(
+                    out,
+                    codes.MOUNT_UNDER_READ_ONLY,
+                    bind.spans["at"],
+                    f"{path} lies under {above}, which is read-only",
+                    other.spans.get("mode", other.spans["at"]),
+                    "read-only here",
+                )
+
+
+def _nics(members: dict[tuple[str, str], _Member], out: Report) -> None:
+    by_network: dict[str, list[_Member]] = {}
+    for member in members.values():
+        if member.join.kind == "network" and member.join.role != "container":
+            by_network.setdefault(member.join.address, []).append(member)
+    statics: list[tuple[str, Any, Where]] = []
+    for address, joined in by_network.items():
+        shared = [one for one in joined if one.join.body.get("separate") is not True]
+        giving = [one.bind for one in shared if one.bind is not None and "ip" in one.bind.spans]
+        bound = [one.bind for one in shared if one.bind is not None]
+        if len(giving) > 1:
+            _say(
+                out,
+                codes.TWO_ADDRESSES,
+                giving[1].spans["ip"],
+                f"`{address}` is one NIC here and has its address already",
+                giving[0].spans["ip"],
+                "its address is given here",
+                hint="for a second address, join it with `separate: true`",
+            )
+        elif bound and not giving:
+            _say(
+                out,
+                codes.NO_ADDRESS,
+                bound[0].where,
+                f"no bind of `{address}` says where its address comes from",
+                hint="write `bind { ip: .dhcp }`, `.static(…)` or `.none`",
+            )
+        for one in joined:
+            if one.join.body.get("separate") is True and one.bind is not None and "ip" not in one.bind.spans:
+                _say(out, codes.NO_ADDRESS, one.bind.where, f"a separate NIC on `{address}` needs its own `ip`")
+        for bind in giving:
+            ip = bind.body.get("ip")
+            if isinstance(ip, v.VariantValue) and ip.case == "static" and isinstance(ip.fields.get("address"), str):
+                statics.append((address, ip.fields["address"], bind.spans["ip"]))
+    for position, (address, cidr, where) in enumerate(statics):
+        for other, known, there in statics[:position]:
+            if other != address and _overlap(cidr, known):
+                _say(
+                    out,
+                    codes.OVERLAP,
+                    where,
+                    f"{cidr} on `{address}` overlaps {known} on `{other}`",
+                    there,
+                    "the other network",
+                )
+
+
+def _tasks(members: dict[tuple[str, str], _Member], out: Report) -> None:
+    mounted = {
+        one.join.address
+        for one in members.values()
+        if one.join.kind == "storage" and one.bind is not None and "at" in one.bind.body
+    }
+    for member in members.values():
+        bind = member.bind
+        if member.join.kind != "task" or bind is None:
+            continue
+        if "ready" not in bind.spans:
+            _say(
+                out,
+                codes.NO_PROBE,
+                bind.where,
+                f"`{bind.address}` has no probe, so it is ready as soon as it is launched",
+                hint="write `ready: .http(…)`, `.tcp(…)` or `.file(…)`",
+            )
+        log = bind.body.get("log")
+        if isinstance(log, v.ElementRef) and log.address not in mounted:
+            _say(
+                out,
+                codes.LOG_NOT_MOUNTED,
+                bind.spans["log"],
+                f"`{log.address}` is not mounted in this executor",
+                hint=f'write `join {log.address} as persistent, bind at "/…"`',
+            )
+
+
+def _roles_joined(
+    composition: Composition,
+    members: dict[str, dict[tuple[str, str], _Member]],
+    uses: list[tuple[str, str, Where]],
+    out: Report,
+) -> None:
+    for address, role, where in uses:
+        element = composition.elements.get(address)
+        if element is None or element.verb != "create":
+            continue
+        joined = [one.join.role for one in members.get(address, {}).values() if one.join.kind == "network"]
+        if role not in joined or role == "container":
+            _say(
+                out,
+                codes.ROLE_NOT_JOINED,
+                where,
+                f"no network is joined to `{address}` as `{role}`",
+                hint="its roles are " + ", ".join(joined) if joined else "no network is joined to it",
+            )
+
+
+def _waits(composition: Composition, members: dict[str, dict[tuple[str, str], _Member]], out: Report) -> None:
+    started = {one.executor for one in composition.powers if one.switch == "start"}
+    for wait in composition.waits:
+        if wait.task:
+            owner = next((executor for executor, found in members.items() if (wait.task, "") in found), None)
+            if owner is None:
+                _say(out, codes.NO_START, wait.where, f"the task `{wait.task}` is joined to no executor")
+                continue
+            wait.executor = owner
+        if wait.executor not in started:
+            _say(
+                out,
+                codes.NO_START,
+                wait.where,
+                f"nothing starts `{wait.executor}`",
+                hint=f"write `start {wait.executor}`",
+            )
+
+
+def _locations(composition: Composition, out: Report) -> None:
+    known: dict[str, ElementDecl] = {}
+    found: list[tuple[str, ElementDecl]] = []
+    for element in composition.elements.values():
+        path = element.body.get("at")
+        if element.kind != "location" or element.verb == "existing" or not isinstance(path, str):
+            continue
+        if path in known:
+            _say(
+                out,
+                codes.NESTED_LOCATION,
+                element.spans["at"],
+                f"`{known[path].address}` is at {path} already",
+                known[path].spans["at"],
+                "the same place",
+            )
+            continue
+        known[path] = element
+        found.append((path, element))
+    for path, element in found:
+        # Only the places above it can hold it, so this stays linear in the number of locations.
+        above = path
+        while (above := above.rpartition("/")[0]) and not above.endswith("/"):
+            other = known.get(above)
+            if other is not None:
+                _say(
+                    out,
+                    codes.NESTED_LOCATION,
+                    element.spans["at"],
+                    f"{path} lies inside the location `{other.address}`",
+                    other.spans["at"],
+                    "which is here",
+                )
+                break
+
+
+def _networks(composition: Composition, out: Report) -> None:
+    ranges: list[tuple[int, int, str, str, Where]] = []
+    for element in composition.elements.values():
+        if element.kind == "network":
+            for cidr in element.body.get("ranges", ()):
+                if isinstance(cidr, str) and (bounds := _bounds(cidr)) is not None:
+                    ranges.append((*bounds, cidr, element.address, element.spans["ranges"]))
+    ranges.sort(key=lambda one: (one[0], one[1]))
+    # Sorted by where they begin, a range can only overlap one that has not ended yet.
+    last: tuple[int, int, str, str, Where] | None = None
+    for one in ranges:
+        if last is not None and one[0] <= last[1] and one[3] != last[3]:
+            first, second = sorted((last, one), key=lambda item: composition.elements[item[3]].order)
+            _say(
+                out,
+                codes.OVERLAP,
+                second[4],
+                f"{second[2]} of `{second[3]}` overlaps {first[2]} of `{first[3]}`",
+                first[4],
+                "the other network",
+            )
+        if last is None or one[1] > last[1]:
+            last = one
+
+
+def _bounds(cidr: str) -> tuple[int, int] | None:
+    import ipaddress
+
+    network = ipaddress.ip_interface(cidr).network
+    shift = 0 if network.version == 4 else 1 << 64
+    return int(network.network_address) + shift, int(network.broadcast_address) + shift
+
+
+def _overlap(one: str, other: str) -> bool:
+    first, second = _bounds(one), _bounds(other)
+    return first is not None and second is not None and first[0] <= second[1] and second[0] <= first[1]
+
+
+def _pools(composition: Composition, out: Report) -> None:
+    for element in composition.elements.values():
+        type_ = element.body.get("type")
+        vapp = isinstance(type_, v.VariantValue) and type_.case == "vapp"
+        if element.kind == "pool" and "properties" in element.body and not vapp and not isinstance(type_, v.Unknown):
+            _say(
+                out,
+                codes.PROPERTIES_NEED_VAPP,
+                element.spans["properties"],
+                "a resource pool has no properties; a vApp has",
+                hint="write `type: .vapp`",
+            )
+
+
+def _say(
+    out: Report,
+    code: Any,
+    where: Where,
+    message: str,
+    other: Where | None = None,
+    words: str = "",
+    hint: str | None = None,
+) -> None:
+    labels = [Label(source=other.source, span=other.span, text=words)] if other is not None else []
+    out.report(code, where.span, message, labels=labels, hint=hint, source=where.source)

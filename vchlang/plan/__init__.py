@@ -1,0 +1,1 @@
+"""The plan: operations, the choice of them, and their form in a file."""

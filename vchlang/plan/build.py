@@ -1,0 +1,992 @@
+"""Choose the operations that make the world match the composition, and put them into order.
+
+Pure: what exists comes in as `observed`, what is remembered as the request's state, what the driver can keep as
+capabilities. For each element three things are held against each other: what the script wants, what the state
+remembers, what the platform says. What follows from them is one decision, with its reason:
+
+    not there                      create (adopt, existing: an error)
+    there, ours, nothing differs   none
+    there, ours, fields differ     update; or replace, where a field is fixed at creation
+    there, somebody else's         refused, with the owner's name
+    nobody can tell                refused: unknown is never taken for absent
+
+A replacement is made before the old one goes where their names differ (storage), and after it where they are one name.
+Then handles: the whole composition of an executor against the one that was committed last; and a running executor is
+stopped around a commit that changes it. What the script no longer has is removed, in the opposite order of making.
+
+Operations come in topological order, and ties keep the order of the script, so equal inputs give equal plans.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from vchlang import codes
+from vchlang import values as v
+from vchlang.analysis.program import BindStep, Composition, ElementDecl, HandleDecl, JoinStep, Where
+from vchlang.diagnostics import Code, Diagnostic, Label, Report
+from vchlang.kinds.schema import KINDS
+from vchlang.kinds.world import Absent, Capabilities, Finding, Observation, Present, Query, Unknown, object_key
+from vchlang.plan.compare import changes_of, commit_changes, commit_steps, effect_of
+from vchlang.plan.keep import kept
+from vchlang.plan.lower import Lowering
+from vchlang.plan.model import Change, Input, Operation, Place, Plan, Substep
+from vchlang.plan.removal import RANK, keeping, names_of, removal_action, users_of
+from vchlang.state.store import Deployment, ObjectRow
+from vchlang.text import Span
+
+HANDLE = "@handle"
+STATES = {"launched": 1, "ready": 2, "stable": 3}
+_STEPS_OF_LOCATION = ("check that the directory is empty", "write the policy file", "confirm ownership")
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """What a plan is about, beside the composition.
+
+    script: its path from the project's root. state: what the store remembers. position: line and column of an offset
+    in a source. secret_digest: a keyed digest of a secret's value.
+    """
+
+    deployment: str
+    project: str
+    environment: str
+    target: str
+    script: str
+    state: Deployment
+    position: Callable[[str, int], tuple[int, int]]
+    secret_digest: Callable[[v.Secret], str]
+    inputs: tuple[Input, ...] = ()
+
+
+class Planned(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan, and what forbids it, if anything does."""
+
+    plan: Plan
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def queries(composition: Composition, request: Request) -> tuple[Query, ...]:
+    """What must be observed to plan a composition that is free of errors: its elements, and what the state has."""
+    lowering = _lowering(composition, request)
+    rows = _rows(request.state)
+    out: list[Query] = []
+    asked: set[tuple[str, str]] = set()
+    for element in composition.elements.values():
+        kind = KINDS[element.kind]
+        if kind.recorded:
+            continue
+        row = rows.get(element.address)
+        identity = lowering.identity(element.address)
+        if row is not None and row.identity != identity and element.kind == row.kind:
+            out.append(_ask(f"{row.address}#{row.generation}", row))
+        key = row.key if row is not None else _key(request.state, element.address, 1)
+        # A shared path is asked about under the name that we would have there, to learn whether we are among its users.
+        args = msgspec.convert(_constant(lowering.args(element)), kind.element.cls)
+        out.append(Query(id=element.address, kind=element.kind, identity=identity, key=key, args=args))
+        asked.add((element.address, identity))
+    for row in request.state.objects:
+        if (
+            row.kind != "handle"
+            and not KINDS[row.kind].recorded
+            and (row.deposed or row.address not in composition.elements)
+        ):
+            out.append(_ask(f"{row.address}#{row.generation}", row))
+    return tuple(out)
+
+
+def build(
+    composition: Composition,
+    request: Request,
+    observed: dict[str, Observation],
+    findings: tuple[Finding, ...],
+    capabilities: Capabilities,
+) -> Planned:
+    """Plan one composition. `composition` is free of errors and misses nothing; ValueError otherwise."""
+    if composition.has_errors or composition.missing:
+        raise ValueError("a composition with errors cannot be planned")
+    return _Builder(composition, request, observed, findings, capabilities).run()
+
+
+class _Step(msgspec.Struct, kw_only=True):
+    """An operation in the making: `name` is how others need it, `order` where the script has it."""
+
+    name: tuple[str, ...]
+    order: tuple[int, ...]
+    needs: set[tuple[str, ...]]
+    where: Where | None
+    fields: dict[str, Any]
+
+
+class _Builder:
+    def __init__(
+        self,
+        composition: Composition,
+        request: Request,
+        observed: dict[str, Observation],
+        findings: tuple[Finding, ...],
+        capabilities: Capabilities,
+    ) -> None:
+        self.composition = composition
+        self.request = request
+        self.observed = observed
+        self.findings = findings
+        self.capabilities = capabilities
+        self.rows = _rows(request.state)
+        self.lowering = _lowering(composition, request)
+        self.out = Report(request.script)
+        self.steps: dict[tuple[str, ...], _Step] = {}
+        self.replaced: dict[str, str] = {}
+        self.removed_first: set[str] = set()
+        self.handles: dict[str, list[HandleDecl]] = {}
+        for handle in composition.handles:
+            self.handles.setdefault(handle.executor, []).append(handle)
+        self.removal = _Removal(self)
+
+    def run(self) -> Planned:
+        self.confirm()
+        elements = sorted(self.composition.elements.values(), key=lambda one: one.order)
+        self.same_names(elements)
+        for element in elements:
+            self.plan_element(element)
+        for element in elements:
+            if element.kind == "executor" and element.verb != "existing":
+                self.plan_executor(element)
+        self.removal.plan()
+        operations = self.in_order()
+        request = self.request
+        plan = Plan(
+            deployment=request.deployment,
+            project=request.project,
+            environment=request.environment,
+            target=request.target,
+            script=request.script,
+            verb="apply",
+            lineage=request.state.lineage,
+            serial=request.state.serial,
+            operations=operations,
+            outputs={one.name: self.lowering.value(one.value) for one in self.composition.outputs},
+            findings=self.findings,
+            inputs=request.inputs,
+        )
+        return Planned(plan=plan, diagnostics=self.out.freeze())
+
+    # ---- before anything -------------------------------------------------------------------------------------------
+
+    def confirm(self) -> None:
+        """The environment's findings become diagnostics where they forbid, each at the element that it is about."""
+        self.add(("confirm",), (-1,), set(), None, action="confirm", kind="environment", address="")
+        for finding in self.findings:
+            if finding.level == "ok":
+                continue
+            code = codes.CODES.get(finding.code, codes.UNSUPPORTED)
+            element = self.composition.elements.get(finding.address)
+            where = None
+            if element is not None:
+                where = element.spans.get("at") or element.spans.get("inside") or element.head
+            if finding.level == "error":
+                self.say(code, where, finding.message)
+            else:
+                warning = Code(slug=code.slug, severity=codes.UNUSED.severity, doc=code.doc, example=code.example)
+                self.say(warning, where, finding.message)
+
+    def same_names(self, elements: list[ElementDecl]) -> None:
+        """Two elements cannot have one name there: the second would find the first and take it for its own."""
+        seen: dict[tuple[str, str], ElementDecl] = {}
+        for element in elements:
+            if KINDS[element.kind].recorded or element.verb == "existing":
+                continue
+            key = element.kind, self.lowering.identity(element.address)
+            first = seen.setdefault(key, element)
+            if first is not element:
+                label = Label(source=first.head.source, span=first.head.span, text="the first of them")
+                self.say(
+                    codes.SAME_NAME,
+                    element.head,
+                    f"`{element.address}` and `{first.address}` are both {key[1]}",
+                    labels=(label,),
+                )
+
+    # ---- elements --------------------------------------------------------------------------------------------------
+
+    def plan_element(self, element: ElementDecl) -> None:
+        kind = KINDS[element.kind]
+        self.supported(element)
+        if element.address + HANDLE in self.rows and element.kind != "executor":
+            self.say(
+                codes.WRONG_TYPE,
+                element.head,
+                f"`{element.address}` was an executor; remove it before it becomes a {element.kind}",
+            )
+        row = self.rows.get(element.address)
+        if row is not None and row.kind != element.kind:
+            # Another kind under the same address is another object: the old one goes as if its statement had gone.
+            self.removal.extra.append(row)
+            self.lowering.generations[element.address] = row.generation + 1
+            row = None
+        if kind.recorded:
+            self.plan_record(element, row)
+            return
+        seen = self.observed.get(element.address, Unknown(reason="the driver gave no answer"))
+        if isinstance(seen, Unknown):
+            code = codes.CODES.get(seen.code, codes.UNKNOWN_WORLD)
+            self.say(code, self.place_of(element), f"`{element.address}`: {seen.reason}")
+            return
+        if element.verb == "existing":
+            self.plan_existing(element, seen)
+        elif row is None:
+            self.plan_new(element, seen)
+        else:
+            self.plan_known(element, row, seen)
+
+    def supported(self, element: ElementDecl) -> None:
+        can = self.capabilities
+        if element.kind not in can.kinds:
+            self.say(codes.UNSUPPORTED, element.head, f"the {can.driver} portlayer has no {element.kind}")
+        at = element.body.get("at")
+        if element.kind == "location" and isinstance(at, str):
+            scheme = at.partition("://")[0]
+            reported = any(one.address == element.address and one.level == "error" for one in self.findings)
+            if scheme not in can.schemes and not reported:
+                self.say(
+                    codes.UNSUPPORTED,
+                    element.spans["at"],
+                    f"the {can.driver} portlayer cannot do {scheme}://",
+                    hint=f"it has {', '.join(one + '://' for one in can.schemes)}",
+                )
+        packaging = element.body.get("packaging")
+        if isinstance(packaging, v.VariantValue) and packaging.case not in can.packagings:
+            self.say(
+                codes.UNSUPPORTED, element.spans["packaging"], f"the {can.driver} portlayer has no `.{packaging.case}`"
+            )
+        isolation = element.body.get("isolation")
+        if isinstance(isolation, v.VariantValue) and isolation.case not in can.isolation:
+            self.say(
+                codes.UNSUPPORTED,
+                element.spans["isolation"],
+                f"the {can.driver} portlayer does not isolate on the level of the {isolation.case} here",
+            )
+        checksum = element.body.get("checksum")
+        data = element.body.get("data")
+        if isinstance(checksum, str) and isinstance(data, v.DataRef):
+            wanted = checksum.removeprefix("sha256:").lower()
+            if wanted != data.sha256:
+                self.say(
+                    codes.WRONG_CHECKSUM,
+                    element.spans["checksum"],
+                    f"{data.source} has another checksum",
+                    expected=wanted,
+                    found=data.sha256,
+                )
+
+    def plan_record(self, element: ElementDecl, row: ObjectRow | None) -> None:
+        """A task has no object on the platform: the state has it, and the commit that joins it carries it out."""
+        args = self.lowering.args(element)
+        if row is None:
+            self.add_element(element, "create", args, note="carried out by the commit that joins it")
+            return
+        changes = changes_of(element, args, row, Absent())
+        action = "update" if changes else "none"
+        self.add_element(element, action, args, changes=changes, because=_reasons(changes))
+
+    def plan_existing(self, element: ElementDecl, seen: Observation) -> None:
+        if isinstance(seen, Absent):
+            identity = self.lowering.identity(element.address)
+            self.say(
+                codes.NOT_FOUND,
+                self.place_of(element),
+                f"there is no {element.kind} `{identity}` on {self.request.target}",
+                hint=seen.detail or None,
+            )
+            return
+        self.add_element(element, "read", self.lowering.args(element), origin="found")
+
+    def plan_new(self, element: ElementDecl, seen: Observation) -> None:
+        """An element that the state does not know."""
+        args = self.lowering.args(element)
+        identity = self.lowering.identity(element.address)
+        verb = element.verb
+        if isinstance(seen, Absent):
+            if verb == "adopt":
+                self.say(
+                    codes.NOT_FOUND,
+                    self.place_of(element),
+                    f"there is no {element.kind} `{identity}` to adopt",
+                    hint="`ensure` makes it where it is missing",
+                )
+            else:
+                self.add_element(element, "create", args, steps=_make_steps(element))
+            return
+        assert isinstance(seen, Present)
+        if self.owned(seen, element.address):
+            # Made by us, and the state lost it (an old backup, a store that was recovered): it is taken back.
+            self.add_element(element, "create", args, because=("it is ours already, and the state did not know it",))
+        elif seen.owner is not None:
+            if verb in ("adopt", "ensure") and seen.shared:
+                self.add_element(
+                    element,
+                    "adopt",
+                    args,
+                    because=(f"shared by `{seen.owner.deployment}`",),
+                    origin="adopted",
+                    steps=(Substep(text="confirm ownership: shared"),),
+                )
+            else:
+                self.foreign(element, identity, seen)
+        elif verb == "adopt":
+            self.add_element(element, "adopt", args, origin="adopted", because=(seen.detail,) if seen.detail else ())
+        elif seen.claimable:
+            self.add_element(element, "create", args, steps=_make_steps(element))
+        elif element.kind == "location":
+            self.say(
+                codes.NOT_EMPTY,
+                self.place_of(element),
+                f"{identity} is not empty: {seen.detail}",
+                hint="write `adopt` to take it over with what is in it",
+            )
+        else:
+            self.say(
+                codes.ALREADY_EXISTS,
+                self.place_of(element),
+                f"a {element.kind} `{identity}` exists already, and nobody's record says whose it is",
+                hint="write `adopt` to take it over, or `existing` to use it as it is",
+            )
+
+    def foreign(self, element: ElementDecl, identity: str, seen: Present) -> None:
+        owner = seen.owner
+        assert owner is not None
+        self.say(
+            codes.FOREIGN_OWNER,
+            self.place_of(element),
+            f"{identity} belongs to `{owner.address}` of the deployment `{owner.deployment}`",
+            hint="nothing was touched; choose another place, or have its owner share it or give it up",
+        )
+
+    def plan_known(self, element: ElementDecl, row: ObjectRow, seen: Observation) -> None:
+        """An element that we made or adopted before."""
+        args = self.lowering.args(element)
+        if row.identity != self.lowering.identity(element.address):
+            self.moved(element, row)
+            return
+        if isinstance(seen, Absent):
+            self.add_element(
+                element,
+                "create" if row.origin == "created" else "adopt",
+                args,
+                because=("it is gone from the platform",),
+                steps=_make_steps(element),
+                origin=row.origin,
+            )
+            return
+        assert isinstance(seen, Present)
+        if not self.owned(seen, element.address):
+            if seen.owner is None:
+                self.say(
+                    codes.FOREIGN_OWNER,
+                    self.place_of(element),
+                    f"the ownership record on {row.identity} is gone",
+                    hint="somebody removed it; nothing was touched",
+                )
+            else:
+                self.foreign(element, row.identity, seen)
+            return
+        if seen.owner is not None and seen.owner.lineage != self.request.state.lineage:
+            self.only_additions(element, args, seen)
+            return
+        changes = changes_of(element, args, row, seen)
+        for name in self.inside_replaced(element):
+            changes = (*changes, Change(path=name, before=row.identity, after=row.identity, effect="replace"))
+        match effect_of(changes):
+            case "replace":
+                self.replace(element, row, changes)
+            case "never":
+                fixed = next(change for change in changes if change.effect == "never")
+                self.say(
+                    codes.FIXED_FIELD,
+                    element.spans.get(fixed.path.partition(".")[0], element.head),
+                    f"`{fixed.path}` is fixed when the {element.kind} is made",
+                    expected=fixed.before,
+                    found=fixed.after,
+                )
+            case "":
+                self.add_element(element, "none", args, expect=seen.version, origin=row.origin)
+            case _:
+                self.add_element(
+                    element,
+                    "update",
+                    args,
+                    changes=changes,
+                    because=_reasons(changes),
+                    expect=seen.version,
+                    origin=row.origin,
+                )
+
+    def only_additions(self, element: ElementDecl, args: dict[str, Any], seen: Present) -> None:
+        """We are one of those who use a shared thing: its owner's fields stand, and a contradiction names the owner."""
+        row = self.rows[element.address]
+        changes = changes_of(element, args, msgspec.structs.replace(row, args=seen.fields or row.args), seen)
+        changes = tuple(one for one in changes if one.path != "shared")
+        if changes and seen.owner is not None:
+            first = changes[0]
+            self.say(
+                codes.FOREIGN_OWNER,
+                element.spans.get(first.path, element.head),
+                f"`{first.path}` is set by `{seen.owner.address}` of the deployment `{seen.owner.deployment}`",
+                expected=first.before,
+                found=first.after,
+            )
+            return
+        self.add_element(element, "none", args, origin=row.origin)
+
+    def inside_replaced(self, element: ElementDecl) -> list[str]:
+        """The clauses that name something which has to go before it comes back: what is in it cannot stay."""
+        out = []
+        for name in ("inside", "at"):
+            value = element.body.get(name)
+            if isinstance(value, v.ElementRef) and value.address in self.removed_first:
+                out.append(name)
+        return out
+
+    def moved(self, element: ElementDecl, row: ObjectRow) -> None:
+        old = self.observed.get(f"{row.address}#{row.generation}", Unknown(reason="the driver gave no answer"))
+        if isinstance(old, Unknown):
+            self.say(codes.CODES.get(old.code, codes.UNKNOWN_WORLD), element.head, f"`{element.address}`: {old.reason}")
+            return
+        where = next((name for name in ("at", "inside", "name") if name in element.body), "name")
+        change = Change(
+            path=where, before=row.identity, after=self.lowering.identity(element.address), effect="replace"
+        )
+        seen = self.observed.get(element.address)
+        if isinstance(seen, Present) and not self.owned(seen, element.address) and not seen.claimable:
+            self.plan_new(element, seen)  # says whose the new place is
+            return
+        self.replace(element, row, (change,))
+
+    def replace(self, element: ElementDecl, row: ObjectRow, changes: tuple[Change, ...]) -> None:
+        head = element.spans.get(changes[0].path.partition(".")[0], element.head)
+        if row.protect or element.protect:
+            self.say(
+                codes.PROTECTED,
+                head,
+                f"`{element.address}` is protected, and this change would replace it",
+                expected=changes[0].before,
+                found=changes[0].after,
+            )
+            return
+        if element.kind == "storage" and "free" in row.args and "data" not in row.args:
+            self.say(
+                codes.REPLACE_LOSES_DATA,
+                head,
+                f"this would replace `{element.address}`, and its data would be lost",
+                hint="keep it, or give the new one another name and copy the data",
+                expected=changes[0].before,
+                found=changes[0].after,
+            )
+            return
+        self.replaced[element.address] = changes[0].path
+        self.lowering.generations[element.address] = row.generation + 1
+        args = self.lowering.args(element)
+        if self.lowering.identity(element.address) == row.identity:
+            self.removed_first.add(element.address)
+        self.add_element(
+            element,
+            "create" if element.verb != "adopt" else "adopt",
+            args,
+            changes=changes,
+            because=_reasons(changes),
+            steps=_make_steps(element),
+        )
+        self.removal.replaced.append(row)
+
+    def owned(self, seen: Present, address: str) -> bool:
+        lineage = self.request.state.lineage
+        if not lineage:
+            return False
+        tags = [seen.owner] if seen.owner is not None else []
+        return any(one.lineage == lineage and one.address == address for one in (*tags, *seen.sharers))
+
+    def add_element(
+        self,
+        element: ElementDecl,
+        action: str,
+        args: dict[str, Any],
+        *,
+        origin: str = "",
+        note: str = "",
+        **fields: Any,
+    ) -> None:
+        needs: set[tuple[str, ...]] = {
+            self.step_for(one, fact=False) for one in element.needs if one != element.address
+        }
+        for value in element.body.values():
+            needs |= self.facts_in(value)
+        needs |= self.later(element)
+        fields.setdefault("notes", (note,) if note else ())
+        self.add(
+            ("element", element.address),
+            (element.order,),
+            needs,
+            element.head,
+            action=action,
+            kind=element.kind,
+            address=element.address,
+            generation=self.lowering.generation(element.address),
+            identity=self.lowering.identity(element.address),
+            args=args,
+            origin=origin or ("adopted" if action == "adopt" else "created"),
+            protect=element.protect,
+            retain=element.retain,
+            **fields,
+        )
+
+    # ---- executors and their handles -------------------------------------------------------------------------------
+
+    def plan_executor(self, element: ElementDecl) -> None:
+        """The commit of an executor's handles, and the power state and waits around it."""
+        handles = sorted(self.handles.get(element.address, ()), key=lambda one: one.order)
+        row = self.rows.get(element.address + HANDLE)
+        if row is not None and row.generation != self.lowering.generation(element.address):
+            self.removal.extra.append(row)  # it went with the executor that it belonged to
+            row = None
+        seen = self.observed.get(element.address)
+        fresh = ("element", element.address) in self.steps and (
+            self.steps["element", element.address].fields["action"] in ("create", "adopt")
+        )
+        running = isinstance(seen, Present) and seen.state == "running" and not fresh
+        changed = False
+        if handles or row is not None:
+            changed = self.plan_commit(element, handles, row, running)
+        self.plan_power(element, running, changed)
+
+    def plan_commit(
+        self, element: ElementDecl, handles: list[HandleDecl], row: ObjectRow | None, running: bool
+    ) -> bool:
+        joins = [step for handle in handles for step in handle.steps if isinstance(step, JoinStep)]
+        binds = {
+            (step.address, step.role if step.kind != "executor" else ""): step
+            for handle in handles
+            for step in handle.steps
+            if isinstance(step, BindStep)
+        }
+        args = self.lowering.commit(element, joins, binds)
+        notes, implied = kept(element, joins, binds, self.composition, self.capabilities, self.say)
+        needs: set[tuple[str, ...]] = {("element", element.address)}
+        for handle in handles:
+            for step in handle.steps:
+                needs |= {self.step_for(one, fact=False) for one in step.needs if one != element.address}
+                for value in step.body.values():
+                    needs |= {
+                        self.step_for(one.address, fact=True) for one in v.leaves(value) if isinstance(one, v.Unknown)
+                    }
+            needs |= self.later(handle)
+        needs.discard(("commit", element.address))
+        changes = commit_changes(args, row.args) if row is not None else ()
+        action = "none" if row is not None and not changes else "commit"
+        steps = commit_steps(joins, binds, args, row.args if row is not None else None, implied, self.line)
+        if action == "commit" and running:
+            needs.add(("stop", element.address))
+            self.add(
+                ("stop", element.address),
+                (handles[0].order if handles else element.order, -1),
+                {("element", element.address)},
+                handles[0].head if handles else element.head,
+                action="stop",
+                kind="power",
+                address=element.address,
+                generation=self.lowering.generation(element.address),
+                identity=self.lowering.identity(element.address),
+                args={"executor": self.lowering.identity(element.address)},
+                because=tuple(
+                    dict.fromkeys(f"{one.path} changes, which a running executor cannot take" for one in changes)
+                )[:3],
+            )
+        head = handles[0] if handles else None
+        self.add(
+            ("commit", element.address),
+            (head.order if head is not None else element.order,),
+            needs,
+            head.head if head is not None else element.head,
+            action=action,
+            kind="handle",
+            address=element.address + HANDLE,
+            generation=self.lowering.generation(element.address),
+            identity=self.lowering.identity(element.address),
+            args=args,
+            changes=changes,
+            because=_reasons(changes),
+            steps=steps,
+            notes=notes,
+        )
+        return action == "commit"
+
+    def plan_power(self, element: ElementDecl, running: bool, changed: bool) -> None:
+        powers = [one for one in self.composition.powers if one.executor == element.address]
+        waits = [one for one in self.composition.waits if one.executor == element.address]
+        identity = self.lowering.identity(element.address)
+        common: dict[str, Any] = {
+            "kind": "power",
+            "address": element.address,
+            "identity": identity,
+            "args": {"executor": identity},
+            "generation": self.lowering.generation(element.address),
+        }
+        composed: set[tuple[str, ...]] = {("element", element.address), ("commit", element.address)}
+        composed &= set(self.steps)
+        wanted = powers[-1] if powers else None
+        if wanted is None and running and changed:
+            self.add(
+                ("start", element.address),
+                (10**9, element.order),
+                composed,
+                element.head,
+                action="start",
+                because=("it was running",),
+                **common,
+            )
+        elif wanted is not None and wanted.switch == "start":
+            action = "none" if running and not changed else "start"
+            because = ("restart: its composition changes",) if running and changed else ()
+            self.add(
+                ("start", element.address),
+                (wanted.order,),
+                composed | self.later(wanted),
+                wanted.where,
+                action=action,
+                because=because,
+                **common,
+            )
+        elif wanted is not None and running:
+            already = ("stop", element.address) in self.steps
+            if not already:
+                self.add(
+                    ("stop", element.address),
+                    (wanted.order,),
+                    composed | self.later(wanted),
+                    wanted.where,
+                    action="stop",
+                    because=("the script stops it",),
+                    **common,
+                )
+        seen = self.observed.get(element.address)
+        for wait in waits:
+            state = str(seen.facts.get("state", "")) if isinstance(seen, Present) else ""
+            waiting = changed or not running or STATES.get(state, 0) < STATES[wait.state]
+            self.add(
+                ("wait", str(wait.order)),
+                (wait.order,),
+                {name for name in [("start", element.address)] if name in self.steps} | self.later(wait),
+                wait.where,
+                action="wait" if waiting else "none",
+                kind="wait",
+                address=wait.task or element.address,
+                generation=self.lowering.generation(element.address),
+                identity=identity,
+                args={"executor": identity, "task": wait.task, "state": wait.state, "within": wait.within},
+            )
+
+    # ---- order -----------------------------------------------------------------------------------------------------
+
+    def step_for(self, address: str, *, fact: bool) -> tuple[str, ...]:
+        """The step after which an element is there, or after which its facts are known."""
+        element = self.composition.elements.get(address)
+        if fact and element is not None and element.kind == "executor" and address in self.handles:
+            return ("commit", address)
+        return ("element", address)
+
+    def facts_in(self, value: Any) -> set[tuple[str, ...]]:
+        """The steps after which the facts in a value are known."""
+        return {self.step_for(one.address, fact=True) for one in v.leaves(value) if isinstance(one, v.Unknown)}
+
+    def later(self, item: Any) -> set[tuple[str, ...]]:
+        """What an item comes after though nothing in it says so: waits before it, and `@after`."""
+        out: set[tuple[str, ...]] = {("wait", str(order)) for order in item.waits}
+        for address in getattr(item, "after", ()):
+            out.add(("commit", address) if address in self.handles else ("element", address))
+        return out
+
+    def add(
+        self,
+        name: tuple[str, ...],
+        order: tuple[int, ...],
+        needs: set[tuple[str, ...]],
+        where: Where | None,
+        **fields: Any,
+    ) -> None:
+        self.steps[name] = _Step(name=name, order=order, needs=needs, where=where, fields=fields)
+
+    def in_order(self) -> tuple[Operation, ...]:
+        """The operations in topological order; of those that may come next, the one that the script has first."""
+        ranked = sorted(self.steps.values(), key=lambda one: one.order)
+        rank = {step.name: position for position, step in enumerate(ranked)}
+        needs = {step.name: {one for one in step.needs if one in rank and one != step.name} for step in ranked}
+        users: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
+        for name, wanted in needs.items():
+            for one in wanted:
+                users.setdefault(one, []).append(name)
+        left = {name: len(wanted) for name, wanted in needs.items()}
+        ready = [rank[name] for name, count in left.items() if not count]
+        heapq.heapify(ready)
+        ids: dict[tuple[str, ...], str] = {}
+        out: list[Operation] = []
+        while ready:
+            step = ranked[heapq.heappop(ready)]
+            ids[step.name] = f"%{len(ids) + 1}"
+            out.append(self.operation(step, ids, needs[step.name]))
+            for user in users.get(step.name, ()):
+                left[user] -= 1
+                if not left[user]:
+                    heapq.heappush(ready, rank[user])
+        if len(out) < len(ranked):
+            self.report_cycle({name: wanted - set(ids) for name, wanted in needs.items() if name not in ids})
+        return tuple(out)
+
+    def operation(self, step: _Step, ids: dict[tuple[str, ...], str], needs: set[tuple[str, ...]]) -> Operation:
+        needed = tuple(sorted((ids[one] for one in needs), key=lambda one: int(one[1:])))
+        fields = step.fields
+        spec = _spec(fields["args"]) if fields.get("args") else ""
+        return Operation(id=ids[step.name], needs=needed, place=self.place(step.where), spec=spec, **fields)
+
+    def report_cycle(self, needs: dict[tuple[str, ...], set[tuple[str, ...]]]) -> None:
+        """Walk one ring among the steps that nothing can begin, and say each edge of it."""
+        # Whoever is in no ring itself, but only waits for one, is left by walking on until a step comes again.
+        name = min(needs)
+        path: list[tuple[str, ...]] = []
+        while name not in path:
+            path.append(name)
+            name = min(needs[name] & set(needs))
+        ring = path[path.index(name) :]
+        start = ring.index(min(ring, key=lambda one: self.steps[one].order))
+        ring = ring[start:] + ring[:start]
+        words = [_words(one) for one in ring]
+        labels = []
+        for position, one in enumerate(ring):
+            where = self.steps[one].where
+            if where is not None and position:
+                text = f"{words[position]} needs {words[(position + 1) % len(ring)]}"
+                labels.append(Label(source=where.source, span=where.span, text=text))
+        self.say(
+            codes.CYCLE,
+            self.steps[ring[0]].where,
+            "these need each other: " + " → ".join([*words, words[0]]),
+            labels=tuple(labels),
+        )
+
+    # ---- places and words ------------------------------------------------------------------------------------------
+
+    def place(self, where: Where | None) -> Place | None:
+        if where is None:
+            return None
+        line, column = self.request.position(where.source, where.span.start)
+        return Place(source=where.source, line=line, column=column, start=where.span.start, end=where.span.end)
+
+    def line(self, where: Where) -> int:
+        return self.request.position(where.source, where.span.start)[0]
+
+    def place_of(self, element: ElementDecl) -> Where:
+        return element.spans.get("at") or element.spans.get("name") or element.head
+
+    def say(
+        self,
+        code: Code,
+        where: Where | None,
+        message: str,
+        *,
+        hint: str | None = None,
+        labels: tuple[Label, ...] = (),
+        expected: str = "",
+        found: str = "",
+    ) -> None:
+        span = where.span if where is not None else Span(0, 0)
+        source = where.source if where is not None else ""
+        self.out.report(code, span, message, hint=hint, labels=labels, expected=expected, found=found, source=source)
+
+
+class _Removal:
+    """What goes: statements that are gone, objects that were replaced, all in the opposite order of making."""
+
+    def __init__(self, builder: _Builder) -> None:
+        self.builder = builder
+        self.replaced: list[ObjectRow] = []
+        self.extra: list[ObjectRow] = []
+        self.users: dict[str, list[ObjectRow]] = {}
+        self.former: dict[str, list[ObjectRow]] = {}
+
+    def plan(self) -> None:
+        builder = self.builder
+        elements = builder.composition.elements
+        gone: list[tuple[ObjectRow, str]] = [(row, "it was replaced") for row in self.replaced]
+        gone += [
+            (row, "its executor was replaced" if row.kind == "handle" else "its kind changed") for row in self.extra
+        ]
+        for row in builder.request.state.objects:
+            owner = row.address.removesuffix(HANDLE)
+            if row.deposed:
+                gone.append((row, "it was replaced by an earlier run"))
+            elif owner not in elements:
+                gone.append((row, "its statement is gone"))
+        staying = keeping([row for row, _ in gone])
+        going = [row for row, _ in gone if (row.address, row.generation) not in staying]
+        self.users = users_of(going)
+        ids = {(row.address, row.generation) for row in going}
+        self.former = users_of(
+            [row for row in builder.rows.values() if row.kind == "handle" and (row.address, row.generation) not in ids]
+        )
+        for row, reason in gone:
+            self.remove(row, reason, staying)
+
+    def remove(self, row: ObjectRow, reason: str, staying: dict[tuple[str, int], str]) -> None:
+        builder = self.builder
+        name = ("remove", row.address, str(row.generation))
+        if reason == "its statement is gone" and row.protect:
+            builder.say(
+                codes.PROTECTED,
+                None,
+                f"`{row.address}` is protected, and its statement is gone",
+                hint="write the statement again, or apply it once without `@protect`",
+            )
+            return
+        seen = builder.observed.get(f"{row.address}#{row.generation}")
+        if seen is None and row.address not in builder.composition.elements:
+            seen = builder.observed.get(row.address)
+        if seen is None and row in self.replaced:
+            seen = builder.observed.get(row.address)
+        kept_for = staying.get((row.address, row.generation))
+        action = "keep" if kept_for is not None else removal_action(row, seen)
+        if action == "refuse" and isinstance(seen, Unknown):
+            builder.say(codes.CODES.get(seen.code, codes.UNKNOWN_WORLD), None, f"`{row.address}`: {seen.reason}")
+            return
+        name_of = names_of(row)
+        needs: set[tuple[str, ...]] = {
+            ("remove", one.address, str(one.generation)) for one in self.users.get(name_of, ()) if one is not row
+        }
+        # What used it until now has to let go of it first.
+        for one in self.former.get(name_of, ()):
+            commit = ("commit", one.address.removesuffix(HANDLE))
+            if commit in builder.steps:
+                needs.add(commit)
+        order = (10**9 + 1, RANK.get(row.kind, 0))
+        if row.address in builder.removed_first:
+            # It must go before the new one of the same name comes; what is in it goes first of all.
+            builder.steps["element", row.address].needs.add(name)
+            order = (builder.composition.elements[row.address].order, -1)
+        elif row in self.replaced:
+            needs.add(("element", row.address))
+        running = isinstance(seen, Present) and seen.state == "running" and row.kind == "executor"
+        if running and action in ("delete", "release"):
+            stop = ("stop", row.address, str(row.generation))
+            builder.add(
+                stop,
+                (*order, -2),
+                set(),
+                None,
+                action="stop",
+                kind="power",
+                address=row.address,
+                generation=row.generation,
+                identity=row.identity,
+                args={"executor": row.identity},
+                because=(reason,),
+            )
+            needs.add(stop)
+        because = (reason, f"kept: {kept_for}") if action == "keep" else (reason,)
+        where = builder.composition.elements[row.address].head if row.address in builder.composition.elements else None
+        builder.add(
+            name,
+            order,
+            needs,
+            where,
+            action="none" if action == "keep" else action,
+            kind=row.kind,
+            address=row.address,
+            generation=row.generation,
+            identity=row.identity,
+            args=row.args,
+            origin=row.origin,
+            because=because,
+            retain=row.retain,
+            expect=seen.version if isinstance(seen, Present) else "",
+        )
+
+
+# ---- helpers -------------------------------------------------------------------------------------------------------
+
+
+def _lowering(composition: Composition, request: Request) -> Lowering:
+    return Lowering(composition, request.deployment, _rows(request.state), request.secret_digest)
+
+
+def _rows(state: Deployment) -> dict[str, ObjectRow]:
+    """The newest object of each address."""
+    out: dict[str, ObjectRow] = {}
+    for row in state.objects:
+        if not row.deposed and (row.address not in out or out[row.address].generation < row.generation):
+            out[row.address] = row
+    return out
+
+
+def _key(state: Deployment, address: str, generation: int) -> str | None:
+    return object_key(state.lineage, address, generation) if state.lineage else None
+
+
+def _ask(id_: str, row: ObjectRow) -> Query:
+    return Query(id=id_, kind=row.kind, identity=row.identity, key=row.key)
+
+
+def _constant(args: dict[str, Any]) -> dict[str, Any]:
+    """Arguments that a driver may look at while planning: what is not known yet is left out."""
+    return {name: value for name, value in args.items() if not _pending(value)}
+
+
+def _pending(value: Any) -> bool:
+    match value:
+        case dict():
+            return any(key.startswith("$") for key in value) or any(_pending(one) for one in value.values())
+        case list():
+            return any(_pending(one) for one in value)
+        case _:
+            return False
+
+
+def _make_steps(element: ElementDecl) -> tuple[Substep, ...]:
+    if element.kind == "location":
+        return tuple(Substep(text=text) for text in _STEPS_OF_LOCATION)
+    data = element.body.get("data")
+    if isinstance(data, v.DataRef):
+        return (
+            Substep(
+                text=f"upload {v.show_unit(data.size, v.BYTES)} in {data.entries} entries, sha256 {data.sha256[:12]}…"
+            ),
+        )
+    return ()
+
+
+def _reasons(changes: tuple[Change, ...]) -> tuple[str, ...]:
+    words = {
+        "update": "is changed in place",
+        "restart": "takes effect at a restart",
+        "replace": "is fixed when it is made",
+    }
+    return tuple(dict.fromkeys(f"{one.path} {words[one.effect]}" for one in changes if one.effect in words))[:3]
+
+
+def _spec(args: dict[str, Any]) -> str:
+    import hashlib
+
+    return hashlib.sha256(msgspec.json.encode(args, order="sorted")).hexdigest()
+
+
+def _words(name: tuple[str, ...]) -> str:
+    match name:
+        case ("element", address):
+            return f"`{address}`"
+        case ("commit", address):
+            return f"the handle of `{address}`"
+        case ("start" | "stop", address, *_):
+            return f"`{name[0]} {address}`"
+        case ("wait", *_):
+            return "a `wait`"
+        case _:
+            return " ".join(name)

@@ -1,0 +1,101 @@
+"""What a driver can keep of a composition: promises on their level, requirements met, or refused by name.
+
+A promise (`write_only`, `noexec`, `squash`, a limit) is never dropped: the plan says on which level it is kept, and
+where the driver has none, the plan is refused at the word that asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from vchlang import codes
+from vchlang import values as v
+from vchlang.analysis.program import BindStep, Composition, ElementDecl, JoinStep, Where
+from vchlang.kinds.world import Capabilities
+
+_ANY = "any"
+
+
+def kept(
+    element: ElementDecl,
+    joins: list[JoinStep],
+    binds: dict[tuple[str, str], BindStep],
+    composition: Composition,
+    capabilities: Capabilities,
+    say: Callable[..., None],
+) -> tuple[tuple[str, ...], dict[tuple[str, str], str]]:
+    """Notes on the levels of an executor's promises, and what the driver adds to each membership.
+
+    say: reports a diagnostic, as `say(code, where, message, hint=…)`.
+    """
+    promises: dict[str, dict[str, None]] = {}
+    for step in binds.values():
+        for promise, where in _promises(step):
+            level = capabilities.promises.get(promise)
+            if level is None:
+                say(
+                    codes.UNSUPPORTED,
+                    where,
+                    f"the {capabilities.driver} portlayer cannot keep `{promise}` here",
+                    hint="it would be dropped silently, so it is refused",
+                )
+            else:
+                promises.setdefault(level, {})[promise] = None
+    notes = tuple(f"{', '.join(names)}: kept by {level}" for level, names in promises.items())
+    return notes, _requirements(joins, composition, capabilities, say)
+
+
+def _promises(step: BindStep) -> list[tuple[str, Where]]:
+    out: list[tuple[str, Where]] = []
+    body, spans = step.body, step.spans
+    if step.kind == "storage":
+        mode = body.get("mode")
+        if isinstance(mode, v.VariantValue) and mode.case != "read_write":
+            out.append((mode.case, spans["mode"]))
+        out += [(name, spans[name]) for name in ("noexec", "squash") if body.get(name) is True]
+    elif step.kind == "executor":
+        out += [(name, spans[name]) for name in ("cpus", "memory") if name in body]
+    elif step.kind == "task" and "limits" in body:
+        out.append(("memory", spans["limits"]))
+    return out
+
+
+def _requirements(
+    joins: list[JoinStep], composition: Composition, capabilities: Capabilities, say: Callable[..., None]
+) -> dict[tuple[str, str], str]:
+    """Check that what each joined storage requires is provided; what of it the driver provides, by membership."""
+    storages = [one for one in joins if one.kind == "storage"]
+    offered: dict[str, list[tuple[str, str]]] = {}
+    for join in storages:
+        for name, value in _strings(composition, join, "provides").items():
+            offered.setdefault(name, []).append((value, join.address))
+    implied: dict[tuple[str, str], str] = {}
+    for join in storages:
+        added: list[str] = []
+        for name, value in _strings(composition, join, "requires").items():
+            if any(value in (_ANY, one) for one, address in offered.get(name, ()) if address != join.address):
+                continue
+            driver = capabilities.provides.get(name, ())
+            chosen = next((one for one in driver if value in (_ANY, one)), None)
+            if chosen is None:
+                have = [one for one, _ in offered.get(name, ())] + list(driver)
+                say(
+                    codes.UNMET_REQUIREMENT,
+                    join.where,
+                    f"`{join.address}` requires {name} `{value}`, and nothing provides it",
+                    hint=f"provided are {', '.join(have)}"
+                    if have
+                    else f"no `{name}` is provided by what is joined or by the {capabilities.driver} portlayer",
+                )
+            else:
+                added.append(f"{name} {chosen}")
+        if added:
+            implied[join.address, join.role] = f"{', '.join(added)} by the {capabilities.driver} portlayer"
+    return implied
+
+
+def _strings(composition: Composition, join: JoinStep, name: str) -> dict[str, Any]:
+    element = composition.elements.get(join.address)
+    value = element.body.get(name, {}) if element is not None else {}
+    return {key: one for key, one in value.items() if isinstance(one, str)} if isinstance(value, dict) else {}
