@@ -10,6 +10,16 @@ from vchlang.diagnostics import Code, Severity
 
 CODES: dict[str, Code] = {}
 
+_EXECUTOR = (
+    'ensure pool p in "/a"\nensure location i at "ds://d/i"\n'
+    "create storage boot in i { free: 1GiB }\ncreate executor e in p at i\n"
+)
+"""An executor with what a handle on it needs, for the examples below."""
+_OPEN = "handle e { join boot as loader, bind\n  "
+_DISK = "create storage s in i { free: 1GiB }\n"
+_OTHER = _DISK.replace(" s ", " t ")
+_NETWORK = 'existing network n at "vmNet"\n'
+
 
 def _code(slug: str, doc: str, example: str, severity: Severity = Severity.ERROR) -> Code:
     if slug in CODES:
@@ -62,8 +72,7 @@ UNKNOWN_FACT = _code(
 UNKNOWN_ROLE = _code(
     "unknown-role",
     "Storage is joined as `loader`, `persistent` or `non_persistent`; a task is joined without a role.",
-    'ensure location infra at "ds://d/infra"\nensure pool p in "/a"\ncreate storage s in infra { free: 1GiB }\n'
-    "create executor e in p at infra\nhandle e { join s as lodaer }",
+    _EXECUTOR + "handle e { join boot as lodaer, bind }",
 )
 UNKNOWN_VARIANT = _code(
     "unknown-variant",
@@ -78,8 +87,7 @@ UNKNOWN_DECORATOR = _code(
 UNKNOWN_STATE = _code(
     "unknown-state",
     "One waits until `launched`, `ready` or `stable`.",
-    'ensure location i at "ds://d/i"\nensure pool p in "/a"\ncreate executor e in p at i\nstart e\n'
-    "wait e until up within 1min",
+    _EXECUTOR + "start e\nwait e until up within 1min",
 )
 DUPLICATE_NAME = _code(
     "duplicate-name",
@@ -185,122 +193,100 @@ WRONG_CLAUSE = _code("wrong-clause", "The kind does not take this clause.", 'cre
 BIND_BEFORE_JOIN = _code(
     "bind-before-join",
     "`bind X` needs a `join X` before it in the same handle: join adds the capability, bind activates it.",
-    'ensure location infra at "ds://d/infra"\nensure pool p in "/a"\ncreate storage s in infra { free: 1GiB }\n'
-    'create executor e in p at infra\nhandle e { bind s at "/data"\n join s as persistent }',
+    _EXECUTOR + _DISK + _OPEN + 'bind s at "/data"\n  join s as persistent }',
 )
 JOINED_TWICE = _code(
     "joined-twice",
     "A membership is the pair of element and role, and occurs once; a network role and `loader` once in a handle.",
-    'existing network n at "vmNet"\nexisting network m at "mgmt"\nensure pool p in "/a"\n'
-    'ensure location i at "ds://d/i"\ncreate executor e in p at i\n'
-    "handle e { join n as client, bind { ip: .dhcp }\n join m as client, bind { ip: .dhcp } }",
+    _EXECUTOR + _NETWORK + _OPEN + "join n as client, bind { ip: .dhcp }\n  join n as client, bind }",
 )
 BOUND_TWICE = _code(
     "bound-twice",
     "A membership is bound once.",
-    'ensure location i at "ds://d/i"\nensure pool p in "/a"\ncreate storage s in i { free: 1GiB }\n'
-    'create executor e in p at i\nhandle e { join s as persistent, bind at "/a"\n bind s at "/b" }',
+    _EXECUTOR + _DISK + _OPEN + 'join s as persistent, bind at "/a"\n  bind s at "/b" }',
 )
 NEVER_BOUND = _code(
     "never-bound",
-    "A membership is joined and never bound: a capability that is never used. Only the network role `container` has "
-    "nothing to bind.",
-    'existing network n at "vmNet"\nensure pool p in "/a"\nensure location i at "ds://d/i"\n'
-    "create executor e in p at i\nhandle e { join n as client }",
+    "A membership is joined and never bound: a capability that is never used. Only the network role "
+    "`container` has nothing to bind.",
+    _EXECUTOR + _NETWORK + _OPEN + "join n as client }",
     Severity.WARNING,
 )
 AMBIGUOUS_ROLE = _code(
     "ambiguous-role",
     "The element is joined in several roles, and the bind does not say which.",
-    'existing network n at "vmNet"\nensure pool p in "/a"\nensure location i at "ds://d/i"\n'
-    "create executor e in p at i\nhandle e { join n as client\n join n as public\n bind n { ip: .dhcp } }",
+    _EXECUTOR + _NETWORK + _OPEN + "join n as client\n  join n as public\n  bind n { ip: .dhcp } }",
 )
 TWO_LOADERS = _code(
-    "two-loaders",
-    "An executor has exactly one loader.",
-    'ensure location i at "ds://d/i"\nensure pool p in "/a"\ncreate storage a in i { free: 1GiB }\n'
-    "create storage b in i { free: 1GiB }\ncreate executor e in p at i\n"
-    "handle e { join a as loader, bind\n join b as loader, bind }",
+    "two-loaders", "An executor has exactly one loader.", _EXECUTOR + _DISK + _OPEN + "join s as loader, bind }"
 )
 NO_LOADER = _code(
     "no-loader",
     "An executor with a handle needs exactly one loader, its own or its parent's.",
-    'ensure location i at "ds://d/i"\nensure pool p in "/a"\n'
-    "create executor e in p at i\nhandle e { bind e { cpus: 1 } }",
+    _EXECUTOR + "handle e { bind e { cpus: 1 } }",
 )
 MOUNTED_TWICE = _code(
     "mounted-twice",
     "Two storages are bound at one path.",
-    'ensure location i at "ds://d/i"\nensure pool p in "/a"\ncreate storage a in i { free: 1GiB }\n'
-    "create storage b in i { free: 1GiB }\ncreate executor e in p at i\n"
-    'handle e { join a as persistent, bind at "/x"\n join b as persistent, bind at "/x" }',
+    _EXECUTOR + _DISK + _OTHER + _OPEN + 'join s as persistent, bind at "/x"\n  join t as persistent, bind at "/x" }',
 )
 MOUNT_UNDER_READ_ONLY = _code(
     "mount-under-read-only",
     "A path lies under a storage that is bound read-only: the place to mount it at cannot be made there.",
-    'ensure location i at "ds://d/i"\nensure pool p in "/a"\ncreate storage a in i { free: 1GiB }\n'
-    "create storage b in i { free: 1GiB }\ncreate executor e in p at i\n"
-    'handle e { join a as persistent, bind at "/x" { mode: .read_only }\n join b as persistent, bind at "/x/y" }',
+    _EXECUTOR
+    + _DISK
+    + _OTHER
+    + _OPEN
+    + 'join s as persistent, bind at "/x" { mode: .read_only }\n  join t as persistent, bind at "/x/y" }',
 )
 BRANCHES_DIFFER = _code(
     "branches-differ",
     "After an `if` a membership must be in the same state from both branches.",
-    'param big: Bool = true\nensure location i at "ds://d/i"\nensure pool p in "/a"\n'
-    "create storage a in i { free: 1GiB }\ncreate executor e in p at i\n"
-    'handle e { if big { join a as persistent }\n bind a at "/x" }',
+    "param big: Bool = true\n" + _EXECUTOR + _DISK + _OPEN + 'if big { join s as persistent }\n  bind s at "/x" }',
 )
 UNMET_REQUIREMENT = _code(
     "unmet-requirement",
     "What a loader or a storage requires is provided by nothing that is joined and not by the driver.",
-    'ensure location i at "ds://d/i"\nensure pool p in "/a"\n'
-    'create storage a in i { free: 1GiB, requires: { "nic": "e1000" } }\ncreate executor e in p at i\n'
-    "handle e { join a as loader, bind }",
+    _EXECUTOR
+    + 'create storage s in i { free: 1GiB, requires: { nic: "e1000" } }\n'
+    + _OPEN
+    + 'join s as persistent, bind at "/s" }',
 )
 ROLE_CONFLICT = _code(
     "role-conflict",
     "A network joined as `bridge` holds no other role.",
-    'existing network n at "vmNet"\nensure pool p in "/a"\nensure location i at "ds://d/i"\n'
-    "create executor e in p at i\nhandle e { join n as bridge, bind { ip: .dhcp }\n join n as client, bind }",
+    _EXECUTOR + _NETWORK + _OPEN + "join n as bridge, bind { ip: .dhcp }\n  join n as client, bind }",
 )
 TWO_ADDRESSES = _code(
     "two-addresses",
-    "A network joined twice is one NIC with two roles and one address: one bind gives `ip`, the others none. Two "
-    "addresses need `separate: true` at a join.",
-    'existing network n at "vmNet"\nensure pool p in "/a"\nensure location i at "ds://d/i"\n'
-    "create executor e in p at i\nhandle e { join n as public, bind { ip: .dhcp }\n "
-    "join n as client, bind { ip: .dhcp } }",
+    "A network joined twice is one NIC with two roles and one address: one bind gives `ip`, the others none. "
+    "Two addresses need `separate: true` at a join.",
+    _EXECUTOR + _NETWORK + _OPEN + "join n as public, bind { ip: .dhcp }\n  join n as client, bind { ip: .dhcp } }",
 )
 NO_ADDRESS = _code(
     "no-address",
     "A network is bound, and no bind of it gives `ip`.",
-    'existing network n at "vmNet"\nensure pool p in "/a"\nensure location i at "ds://d/i"\n'
-    "create executor e in p at i\nhandle e { join n as public, bind }",
+    _EXECUTOR + _NETWORK + _OPEN + "join n as public, bind }",
 )
 LOG_NOT_MOUNTED = _code(
     "log-not-mounted",
     "A task logs into a storage that is not bound at a path in the executor it runs in.",
-    'ensure location i at "ds://d/i"\nensure pool p in "/a"\ncreate storage a in i { free: 1GiB }\n'
-    'create storage l in i { free: 1GiB }\ncreate executor e in p at i\ncreate task t { path: "/bin/t" }\n'
-    "handle e { join a as loader, bind\n join t, bind { log: l, ready: .tcp(port: 80) } }",
+    _EXECUTOR
+    + _DISK
+    + 'create task t { path: "/bin/t" }\n'
+    + _OPEN
+    + "join t, bind { log: s, ready: .tcp(port: 80) } }",
 )
 ROLE_NOT_JOINED = _code(
     "role-not-joined",
     "`address(.role)` asks for a role that no handle of the executor joins.",
-    'ensure pool p in "/a"\nensure location i at "ds://d/i"\ncreate executor e in p at i\n'
-    "output a = e.address(.client)",
+    _EXECUTOR + "output a = e.address(.client)",
 )
-NO_START = _code(
-    "no-start",
-    "`wait X` needs a `start X` in the script.",
-    'ensure pool p in "/a"\nensure location i at "ds://d/i"\ncreate executor e in p at i\n'
-    "wait e until ready within 1min",
-)
+NO_START = _code("no-start", "`wait X` needs a `start X` in the script.", _EXECUTOR + "wait e until ready within 1min")
 NO_PROBE = _code(
     "no-probe",
     "A task without a probe is ready when it is launched, which says little.",
-    'ensure location i at "ds://d/i"\nensure pool p in "/a"\ncreate storage a in i { free: 1GiB }\n'
-    'create executor e in p at i\ncreate task t { path: "/bin/t" }\n'
-    "handle e { join a as loader, bind\n join t, bind }",
+    _EXECUTOR + 'create task t { path: "/bin/t" }\n' + _OPEN + "join t, bind }",
     Severity.WARNING,
 )
 NESTED_LOCATION = _code(

@@ -455,21 +455,22 @@ class _Checker(Inference):
         if kind is None:
             for one in (node.body, node.bind.body if node.bind else None):
                 if one is not None:
-                    self.infer(one, None)
+                    self.infer(one, v.ANY)  # nobody knows what it takes
             return
         verb = kind.join
         assert verb is not None
         self.role(kind, verb, node.role, self.at(node.what))
         self.body(verb, node.body, self.at(node.what), word=f"join of a {kind.name}")
         if node.bind is not None:
-            loader = node.role is not None and node.role.text == "loader"
+            # An unknown role has been reported; what it would need at the bind is anybody's guess.
+            loader = node.role is None or node.role.text not in ("persistent", "non_persistent")
             self.bound(kind, node.bind.at, node.bind.body, self.at(node.bind.word), loader)
 
     def bind(self, node: ast.Bind, where: str) -> None:
         kind = self.joined(node.what, "bind")
         if kind is None:
             if node.body is not None:
-                self.infer(node.body, None)
+                self.infer(node.body, v.ANY)
             return
         if node.role is not None and kind.join is not None:
             self.role(kind, kind.join, node.role, self.at(node.what))
@@ -554,10 +555,11 @@ class _Checker(Inference):
         """A body is a record checked against what the verb takes."""
         params = {name: one for name, one in verb.params.items() if not one.clause}
         seen: dict[str, Span] = {}
+        brought: set[str] = set()
         open_ended = False
         for entry in body.entries if body is not None else ():
             if isinstance(entry, ast.Spread):
-                open_ended |= self.spread(entry, params, seen, word)
+                open_ended |= self.spread(entry, params, seen, brought, word)
                 continue
             name = entry.name.text
             span = self.at(entry.name)
@@ -570,15 +572,17 @@ class _Checker(Inference):
             if param is None:
                 self.unknown_field(entry.name, params, f"`{word}` takes no `{name}`")
                 self.late = None
-                self.infer(entry.value, None)
+                self.infer(entry.value, v.ANY)
             else:
                 self.given(param, entry.value, f"`{name}`")
         if not open_ended and not existing:
             for name, param in params.items():
-                if param.required and name not in seen:
+                if param.required and name not in seen and name not in brought:
                     self.out.report(codes.MISSING_FIELD, head, f"`{word}` needs `{name}`", hint=param.doc or None)
 
-    def spread(self, entry: ast.Spread, params: dict[str, Param], seen: dict[str, Span], word: str) -> bool:
+    def spread(
+        self, entry: ast.Spread, params: dict[str, Param], seen: dict[str, Span], brought: set[str], word: str
+    ) -> bool:
         """Check `...r`; whether it may bring fields that are not known here."""
         found = self.infer(entry.value, None)
         match found:
@@ -602,7 +606,7 @@ class _Checker(Inference):
                             labels=[(self.at(entry), "overrides it here")],
                             hint="write it after the spread",
                         )
-                    seen.setdefault(one.name, self.at(entry))
+                    brought.add(one.name)
                 return False
             case v.MapOf() | v.Simple("anything"):
                 return True
@@ -624,13 +628,15 @@ class _Checker(Inference):
                 elif isinstance(found, v.Optional):
                     self.maybe_null(node)
                 return
+        if not param.required and not isinstance(wanted, v.Optional):
+            wanted = v.Optional(wanted)  # `null` is as if it were not written
         self.fit(found, wanted, node, what)
 
     def takes(self, param: Param, found: v.Type) -> bool:
         inner = opened(found)
         if param.kinds and isinstance(inner, v.KindOf):
             return inner.kind in param.kinds
-        return fits(found, param.type)
+        return fits(found, param.type if param.required else v.Optional(param.type))
 
 
 _STATEMENTS: dict[type, Callable[[_Checker, Any, str], None]] = {

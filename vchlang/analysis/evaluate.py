@@ -66,6 +66,7 @@ class _Evaluator(Expressions):
         self.items: list[_Item] = []
         self.elements: dict[str, ElementDecl] = {}
         self.addresses: dict[int, str] = {}
+        self.partial = False
 
     # ---- the whole -------------------------------------------------------------------------------------------------
 
@@ -309,6 +310,7 @@ class _Evaluator(Expressions):
         node: ast.Handle = item.node
         executor = self.quiet(node.executor, item.scope)
         steps: list[JoinStep | BindStep] = []
+        self.partial = False
         self.steps_of(node.body, Scope(item.scope, item.scope.module), steps)
         if not isinstance(executor, v.ElementRef):
             return
@@ -317,6 +319,7 @@ class _Evaluator(Expressions):
             HandleDecl(
                 executor=executor.address,
                 steps=steps,
+                partial=self.partial,
                 where=self.where(node),
                 head=self.where(node.executor),
                 order=item.order,
@@ -348,12 +351,13 @@ class _Evaluator(Expressions):
                     if chosen is not None:
                         self.steps_of(chosen, Scope(scope, scope.module), out)
                 case _:
-                    pass
+                    self.partial = True
 
     def join(self, node: ast.Join, scope: Scope, out: list[JoinStep | BindStep]) -> None:
         element = self.quiet(node.what, scope)
         kind = KINDS.get(element.kind) if isinstance(element, v.ElementRef) else None
         if kind is None or kind.join is None:
+            self.partial = True
             self.aside(scope, node.body, node.bind.at if node.bind else None, node.bind.body if node.bind else None)
             return
         body: dict[str, Any] = {}

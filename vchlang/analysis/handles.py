@@ -89,6 +89,8 @@ def _written(node: Any, base: int, text: str) -> str:
     return text[base + node.start : base + node.end]
 
 
+_STORAGE_ROLES = ("loader", "persistent", "non_persistent")
+
 # ---- the composition -----------------------------------------------------------------------------------------------
 
 
@@ -117,9 +119,13 @@ def check_composition(composition: Composition, roles: list[tuple[str, str, Wher
 
 
 def _walk(handle: HandleDecl, members: dict[tuple[str, str], _Member], out: Report) -> None:
+    refused: list[tuple[str, str]] = []
     for step in handle.steps:
         if isinstance(step, JoinStep):
-            _join(step, members, out)
+            if not _join(step, members, out):
+                refused.append((step.address, step.role))
+        elif (step.address, step.role) in refused:
+            refused.remove((step.address, step.role))  # the bind of a join that was reported
         elif step.kind != "executor":
             _bind(step, handle, members, out)
         elif step.address != handle.executor:
@@ -131,7 +137,7 @@ def _walk(handle: HandleDecl, members: dict[tuple[str, str], _Member], out: Repo
             )
 
 
-def _join(step: JoinStep, members: dict[tuple[str, str], _Member], out: Report) -> None:
+def _join(step: JoinStep, members: dict[tuple[str, str], _Member], out: Report) -> bool:
     key = (step.address, step.role)
     twin = members.get(key)
     if twin is not None:
@@ -144,7 +150,7 @@ def _join(step: JoinStep, members: dict[tuple[str, str], _Member], out: Report) 
             twin.join.where,
             "first joined here",
         )
-        return
+        return False
     if step.kind == "network" or step.role == "loader":
         other = next(
             (one for one in members.values() if one.join.role == step.role and one.join.kind == step.kind), None
@@ -156,7 +162,7 @@ def _join(step: JoinStep, members: dict[tuple[str, str], _Member], out: Report) 
             else:
                 message = f"the role `{step.role}` is taken by `{other.join.address}`"
                 _say(out, codes.JOINED_TWICE, step.where, message, other.join.where, "first joined here")
-            return
+            return False
     if step.kind == "network":
         same = [one for one in members.values() if one.join.address == step.address]
         clash = next((one for one in same if "bridge" in (one.join.role, step.role)), None)
@@ -169,8 +175,9 @@ def _join(step: JoinStep, members: dict[tuple[str, str], _Member], out: Report) 
                 clash.join.where,
                 f"joined as `{clash.join.role}` here",
             )
-            return
+            return False
     members[key] = _Member(step)
+    return True
 
 
 def _bind(step: BindStep, handle: HandleDecl, members: dict[tuple[str, str], _Member], out: Report) -> None:
@@ -226,21 +233,23 @@ def _bind(step: BindStep, handle: HandleDecl, members: dict[tuple[str, str], _Me
     if step.kind == "storage":
         if step.role == "loader" and "at" in step.body:
             _say(out, codes.WRONG_CLAUSE, step.spans["at"], "a loader is bound without `at`")
-        elif step.role != "loader" and "at" not in step.spans:
+        elif step.role in ("persistent", "non_persistent") and "at" not in step.spans:
             _say(out, codes.MISSING_FIELD, step.where, "a storage is bound at a path", hint='write `bind at "/…"`')
 
 
 def _finish(executor: str, members: dict[tuple[str, str], _Member], composition: Composition, out: Report) -> None:
     handles = [one for one in composition.handles if one.executor == executor]
-    if not any(one.join.role == "loader" and one.join.kind == "storage" for one in members.values()) and not any(
-        isinstance(step, JoinStep) and step.role == "loader" for handle in handles for step in handle.steps
-    ):
+    partial = any(one.partial for one in handles) or any(
+        one.join.kind == "storage" and one.join.role not in _STORAGE_ROLES for one in members.values()
+    )
+    loaded = any(isinstance(step, JoinStep) and step.role == "loader" for handle in handles for step in handle.steps)
+    if not partial and not loaded:
         element = composition.elements.get(executor)
         if element is None or element.verb != "adopt":
             _say(out, codes.NO_LOADER, handles[0].head, f"nothing is joined to `{executor}` as its loader")
     for member in members.values():
         join = member.join
-        if member.bind is None and join.role != "container":
+        if member.bind is None and join.role != "container" and not partial:
             bound_elsewhere = any(
                 isinstance(step, BindStep) and step.address == join.address and not step.role
                 for handle in handles

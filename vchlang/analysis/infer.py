@@ -61,6 +61,9 @@ _UNIT_GUESSES = {
 }
 
 
+_COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">=", "in"})
+
+
 class Inference:
     """Types of expressions, within the names of one file. The checker of statements builds on it.
 
@@ -125,8 +128,7 @@ class Inference:
         if symbol.state == 2:
             return
         if symbol.state == 1:
-            self.out.report(codes.CYCLE, symbol.span, f"`{symbol.name}` needs itself")
-            symbol.state = 2
+            symbol.state = 2  # a ring; `evaluate` prints its path
             return
         symbol.state = 1
         saved = self.base, self.scopes, self.late, self.narrowed
@@ -483,15 +485,15 @@ class Inference:
                 field = fields.get(name)
                 if field is None:
                     self.unknown_field(entry.name, fields, f"no field `{name}` here")
-                    found[name] = self.infer(entry.value, None)
+                    found[name] = self.infer(entry.value, v.ANY)
                 else:
                     found[name] = self.value(entry.value, field.type, f"`{name}`")
                     if isinstance(entry.value, ast.Number):
                         self.decimal(entry.value, field.type)
-            elif isinstance(inner, v.MapOf):
+            elif isinstance(inner, v.MapOf) and inner.value != v.ANY:
                 found[name] = self.value(entry.value, inner.value, f"`{name}`")
             else:
-                found[name] = self.infer(entry.value, None)
+                found[name] = self.infer(entry.value, v.ANY if inner == v.ANY else None)
         if isinstance(inner, v.RecordOf):
             for field in inner.fields:
                 if field.required and field.name not in found and not open_ended:
@@ -503,7 +505,7 @@ class Inference:
 
     def e_list(self, node: ast.ListExpr, wanted: v.Type | None) -> v.Type:
         inner = opened(wanted) if wanted is not None else None
-        item = inner.item if isinstance(inner, v.ListOf) else None
+        item = inner.item if isinstance(inner, v.ListOf) and inner.item != v.ANY else None
         found: v.Type | None = None
         for entry in node.items:
             if isinstance(entry, ast.Spread):
@@ -515,7 +517,7 @@ class Inference:
             elif item is not None:
                 self.value(entry, item, "an entry")
             else:
-                found = join_types(found, self.infer(entry, None))
+                found = join_types(found, self.infer(entry, v.ANY if inner == v.ANY else None))
         return v.ListOf(item if item is not None else found or v.ANY)
 
     def e_list_for(self, node: ast.ListFor, wanted: v.Type | None) -> v.Type:
@@ -774,6 +776,8 @@ class Inference:
         if isinstance(node.left, ast.Variant) and left == v.ANY:
             return v.BOOL
         right = self.infer(node.right, right_wanted)
+        if word in _COMPARISONS and isinstance(node.left, ast.Binary) and node.left.operator.text in _COMPARISONS:
+            return v.BOOL  # the parser has reported the chain
         if word in ("==", "!=", "<", "<=", ">", ">="):
             return self.compared(node, left, right)
         return self.arithmetic(node, left, right)
@@ -821,7 +825,7 @@ class Inference:
     def compared(self, node: ast.Binary, left: v.Type, right: v.Type) -> v.Type:
         if v.NULL in (left, right):
             other, side = (right, node.right) if left == v.NULL else (left, node.left)
-            if not isinstance(other, v.Optional) and other not in (v.ANY, v.NULL):
+            if not isinstance(other, v.Optional | v.SecretOf) and other not in (v.ANY, v.NULL):
                 self.wrong(side, "only what may be null is compared with null:", f"{v.show_type(other)}?", other)
             return v.BOOL
         if isinstance(opened(left), v.SecretOf) or isinstance(opened(right), v.SecretOf):

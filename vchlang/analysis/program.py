@@ -166,10 +166,11 @@ class BindStep(msgspec.Struct, kw_only=True):
 
 
 class HandleDecl(msgspec.Struct, kw_only=True):
-    """One handle: its steps in the order written."""
+    """One handle: its steps in the order written. `partial`: a mistake left out one of them, so others may miss it."""
 
     executor: str
     steps: list[JoinStep | BindStep]
+    partial: bool
     where: Where
     head: Where
     order: int

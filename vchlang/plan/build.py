@@ -398,7 +398,11 @@ class _Builder:
             return
         changes = changes_of(element, args, row, seen)
         for name in self.inside_replaced(element):
-            changes = (*changes, Change(path=name, before=row.identity, after=row.identity, effect="replace"))
+            holder = element.body[name].address
+            changes = (
+                *changes,
+                Change(path=name, before=f"`{holder}`", after=f"`{holder}`, replaced", effect="replace"),
+            )
         match effect_of(changes):
             case "replace":
                 self.replace(element, row, changes)
