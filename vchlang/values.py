@@ -8,6 +8,7 @@ never shows what it holds. An `Unknown` is what only the platform will tell, wit
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
@@ -388,6 +389,7 @@ _STORE = re.compile(r"(ds|nfs|file)://(.*)", re.S)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
+@functools.lru_cache(maxsize=65536)  # the checker asks about a literal, and the evaluation asks again
 def text_mistake(text: str, type_: Type) -> str | None:
     """Why a text is none of `type_`, in the user's words; None when it is one."""
     if _CONTROL.search(text):

@@ -178,8 +178,8 @@ def split(text: str, separator: str) -> list[str]:
     return text.split(separator)
 
 
-@_builtin(v.STRING, 'join(["a", "b"], "-") == "a-b"', ("parts", v.ListOf(v.STRING)), ("separator", v.STRING))
-def join(parts: list[str], separator: str) -> str:
+@_builtin(v.STRING, 'joined(["a", "b"], "-") == "a-b"', ("parts", v.ListOf(v.STRING)), ("separator", v.STRING))
+def joined(parts: list[str], separator: str) -> str:
     """The parts with a separator between them."""
     return separator.join(parts)
 

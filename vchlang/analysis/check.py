@@ -100,7 +100,14 @@ class _Checker(Inference):
             self.declare_top(statement.node)
         for base, statement in statements:
             self.base = base
-            self.statement(statement, "module" if self.module else "script", top=True)
+            try:
+                self.statement(statement, "module" if self.module else "script", top=True)
+            except RecursionError:
+                # Python's stack is the budget here; what was begun on it is given up, and the next statement is read.
+                self.out.report(codes.LIMIT_DEPTH, self.at(statement), "this nests too deep to be checked")
+                self.scopes, self.narrowed, self.loops = [], [], 0
+                for symbol in self.top.values():
+                    symbol.state = 2 if symbol.state == 1 else symbol.state
         self.unused()
         return Program(
             path=self.path,

@@ -22,7 +22,7 @@ from vchlang.kinds.schema import KINDS
 from vchlang.syntax import ast
 from vchlang.text import Span
 
-MAX_STEPS = 2_000_000
+MAX_STEPS = 800_000
 MAX_DEPTH = 120
 MAX_TEXT = 16 * 2**20
 MAX_ITEMS = 1_000_000
@@ -281,9 +281,13 @@ class Expressions:
 
     def fit(self, value: Any, type_: v.Type, node: Any, module: Module | None = None) -> Any:
         """A value as its type wants it: texts checked, variants' fields named, defaults left to the description."""
-        out = (module or self.main).out
-        if isinstance(value, v.Unknown | v.Template | v.Secret):
+        cls = type(value)
+        if cls is v.Unknown or cls is v.Template or cls is v.Secret:
             return value
+        if type(type_) is v.Simple:  # most fields are; the rest of the ladder costs them nothing
+            if cls is str and type_ in v.TEXTUAL:
+                return self.fit_text(value, type_, node, module)
+            return float(value) if cls is int and type_ == v.FLOAT else value
         match type_:
             case v.Optional(inner):
                 return None if value is None else self.fit(value, inner, node, module)
@@ -301,26 +305,21 @@ class Expressions:
                 if not isinstance(value, dict):
                     return NOTHING
                 types = {one.name: one.type for one in fields}
-                return {
-                    key: self.fit(one, types[key], _named(node, key), module)
-                    for key, one in value.items()
-                    if key in types
-                }
+                known = {key: one for key, one in value.items() if key in types}
+                return {key: self.fit(one, types[key], _named(node, key), module) for key, one in known.items()}
             case v.VariantOf():
                 return self.fit_variant(value, type_, node, module)
-            case v.Simple("Float"):
-                return float(value) if type(value) is int else value
             case _:
-                pass
-        if type_ in v.TEXTUAL and isinstance(value, str):
-            why = v.text_mistake(value, type_)
-            if why is not None:
-                out.report(codes.BAD_TEXT, self.span(node), bad_text(value, type_, why))
-                return NOTHING
-            if type_ == v.STORE_PATH:
-                return v.normal_store_path(value)
-            return v.normal_path(value) if type_ in (v.INVENTORY_PATH, v.PATH) else value
-        return value
+                return value
+
+    def fit_text(self, value: str, type_: v.Type, node: Any, module: Module | None) -> Any:
+        why = v.text_mistake(value, type_)
+        if why is not None:
+            (module or self.main).out.report(codes.BAD_TEXT, self.span(node), bad_text(value, type_, why))
+            return NOTHING
+        if type_ == v.STORE_PATH:
+            return v.normal_store_path(value)
+        return v.normal_path(value) if type_ in (v.INVENTORY_PATH, v.PATH) else value
 
     def fit_variant(self, value: Any, type_: v.VariantOf, node: Any, module: Module | None) -> Any:
         if not isinstance(value, v.VariantValue):
