@@ -48,7 +48,7 @@ class RealClock:
 
 
 class Entropy(Protocol):
-    """Chance: only a lineage, a run's id and the key of the secrets' digests come from it."""
+    """Chance: lineages, ids of runs, the key of the secrets' digests, and how long a retry pauses."""
 
     def uuid(self) -> str:
         """A new random UUID, in its usual form of 36 characters."""

@@ -480,6 +480,8 @@ class Expressions:
             key = self.key(node.key, inner)
             if key is None:
                 return NOTHING
+            if key.startswith("$"):
+                raise self.mistake(codes.BAD_TEXT, node.key, scope, "a key does not begin with `$`")
             if key in out:
                 raise self.mistake(codes.DUPLICATE_FIELD, node.key, scope, f"two values have the key {v.quoted(key)}")
             out[key] = self.eval(node.value, inner)

@@ -52,6 +52,8 @@ def from_data(data: Any, type_: v.Type) -> Any:
         case v.ListOf(item) if isinstance(data, list):
             return [from_data(one, item) for one in data]
         case v.MapOf(_, item) if isinstance(data, dict):
+            if any(str(key).startswith("$") for key in data):
+                raise ValueError("a key does not begin with `$`")
             return {str(key): from_data(one, item) for key, one in data.items()}
         case v.RecordOf(fields) if isinstance(data, dict):
             types = {one.name: one.type for one in fields}
@@ -108,6 +110,8 @@ def _plain(node: Any) -> Any:
         case ast.ListExpr(items=items):
             return [_plain(one) for one in items]
         case ast.Record(entries=entries):
+            if any(isinstance(one, ast.Field) and one.name.text.startswith("$") for one in entries):
+                raise ValueError("a key does not begin with `$`")
             return {one.name.text: _plain(one.value) for one in entries if isinstance(one, ast.Field)}
         case _:
             raise ValueError("a parameter's value is made of literals")

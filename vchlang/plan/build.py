@@ -288,7 +288,7 @@ class _Builder:
         if row is None:
             self.add_element(element, "create", args, note="carried out by the commit that joins it")
             return
-        changes = changes_of(element, args, row, Absent())
+        changes = (*changes_of(element, args, row, Absent()), *_marks(element, row))
         action = "update" if changes else "none"
         self.add_element(element, action, args, changes=changes, because=_reasons(changes))
 
@@ -371,14 +371,14 @@ class _Builder:
         if row.identity != self.lowering.identity(element.address):
             self.moved(element, row)
             return
+        if isinstance(seen, Absent) and element.verb == "adopt":
+            self.say(
+                codes.NOT_FOUND, self.place_of(element), f"the {element.kind} `{row.identity}` that was adopted is gone"
+            )
+            return
         if isinstance(seen, Absent):
             self.add_element(
-                element,
-                "create" if row.origin == "created" else "adopt",
-                args,
-                because=("it is gone from the platform",),
-                steps=_make_steps(element),
-                origin=row.origin,
+                element, "create", args, because=("it is gone from the platform",), steps=_make_steps(element)
             )
             return
         assert isinstance(seen, Present)
@@ -396,7 +396,7 @@ class _Builder:
         if seen.owner is not None and seen.owner.lineage != self.request.state.lineage:
             self.only_additions(element, args, seen)
             return
-        changes = changes_of(element, args, row, seen)
+        changes = (*changes_of(element, args, row, seen), *_marks(element, row))
         for name in self.inside_replaced(element):
             holder = element.body[name].address
             changes = (
@@ -965,6 +965,17 @@ def _make_steps(element: ElementDecl) -> tuple[Substep, ...]:
             ),
         )
     return ()
+
+
+def _marks(element: ElementDecl, row: ObjectRow) -> tuple[Change, ...]:
+    """Decorators that the state must learn, since a later destroy reads them there and not in the script."""
+    words = {True: "yes", False: "no"}
+    pairs = (("@protect", row.protect, element.protect), ("@retain", row.retain, element.retain))
+    return tuple(
+        Change(path=name, before=words[before], after=words[after], effect="update")
+        for name, before, after in pairs
+        if before != after
+    )
 
 
 def _reasons(changes: tuple[Change, ...]) -> tuple[str, ...]:

@@ -1,0 +1,104 @@
+"""Type expressions: from `{String: StorePath}` as written to the type that it means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vchlang import codes
+from vchlang import values as v
+from vchlang.analysis.fit import literal
+from vchlang.diagnostics import Fix, Report, did_you_mean, nearest
+from vchlang.kinds.schema import KINDS
+from vchlang.syntax import ast
+from vchlang.text import Span
+
+
+class TypeExpressions:
+    """Reads types, within one file. `base`: of the top-level statement being read; `broken`: names not to report."""
+
+    def __init__(self, source: str) -> None:
+        self.out = Report(source)
+        self.broken: set[str] = set()
+        self.base = 0
+
+    def at(self, node: Any) -> Span:
+        """The place of a node in the whole text."""
+        return Span(self.base + node.start, self.base + node.end)
+
+    def fix(self, word: ast.Word, choices: Any) -> Fix | None:
+        """The edit that writes the nearest of `choices`, where one is near."""
+        near = nearest(word.text, choices)
+        return Fix(f"write `{near}`", self.at(word), near) if near else None
+
+    def value(self, node: Any, wanted: v.Type | None, what: str) -> v.Type:
+        """Check a default; the inference of expressions does it."""
+        return v.ANY
+
+    def type(self, node: Any) -> v.Type:
+        match node:
+            case ast.NamedType(name=name, args=args):
+                return self.named_type(name, [self.type(one) for one in args])
+            case ast.OptionalType(inner=inner):
+                found = self.type(inner)
+                return found if isinstance(found, v.Optional) else v.Optional(found)
+            case ast.ListType(item=item):
+                return v.ListOf(self.type(item))
+            case ast.RecordType(members=members):
+                first = members[0] if len(members) == 1 else None
+                if first is not None and not first.quoted and first.name.text[:1].isupper():
+                    return v.MapOf(self.named_type(first.name, []), self.type(first.type))
+                return v.RecordOf(tuple(self.member_type(one) for one in members))
+            case ast.VariantType():
+                return v.VariantOf("", (self.case_type(node),))
+            case ast.TextType(text=text):
+                return v.TextsOf((literal(text) or "",))
+            case ast.UnionType(options=options):
+                return self.union(options)
+            case _:
+                return v.ANY
+
+    def member_type(self, node: ast.MemberType) -> v.FieldOf:
+        type_ = self.type(node.type)
+        if node.default is not None:
+            self.value(node.default, type_, f"`{node.name.text}`")
+        required = node.default is None and not isinstance(type_, v.Optional)
+        return v.FieldOf(node.name.text, type_, required)
+
+    def case_type(self, node: ast.VariantType) -> v.Case:
+        return v.Case(node.name, tuple(self.member_type(one) for one in node.parts or ()))
+
+    def union(self, options: tuple[Any, ...]) -> v.Type:
+        if all(isinstance(one, ast.VariantType) for one in options):
+            return v.VariantOf("", tuple(self.case_type(one) for one in options))
+        if all(isinstance(one, ast.TextType) for one in options):
+            return v.TextsOf(tuple(literal(one.text) or "" for one in options))
+        for one in options:
+            if not isinstance(one, ast.VariantType | ast.TextType):
+                self.out.report(codes.UNKNOWN_TYPE, self.at(one), "a union is of cases (.a | .b) or of texts")
+                break
+        return v.ANY
+
+    def named_type(self, name: ast.Word, args: list[v.Type]) -> v.Type:
+        text = name.text
+        if text == "Secret" and len(args) == 1:
+            return v.SecretOf(args[0])
+        if text == "Map" and len(args) == 2:
+            return v.MapOf(args[0], args[1])
+        if args or text in ("Secret", "Map"):
+            self.out.report(codes.UNKNOWN_TYPE, self.at(name), f"`{text}` takes {'no' if args else 'a'} type in < >")
+            return v.ANY
+        if text in v.NAMED_TYPES:
+            return v.NAMED_TYPES[text]
+        kind = KINDS.get(text.lower())
+        if kind is not None and text[:1].isupper():
+            return v.KindOf(kind.name)
+        if text not in self.broken:
+            choices = [*v.NAMED_TYPES, "Secret", *(kind.capitalize() for kind in KINDS)]
+            self.out.report(
+                codes.UNKNOWN_TYPE,
+                self.at(name),
+                f"no type `{text}`",
+                hint=did_you_mean(text, choices),
+                fix=self.fix(name, choices),
+            )
+        return v.ANY

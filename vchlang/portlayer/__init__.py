@@ -1,0 +1,1 @@
+"""What changes the world: drivers, and the engine that drives them."""
