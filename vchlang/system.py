@@ -12,7 +12,7 @@ import fcntl
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 Point = Callable[[str], None]
@@ -122,7 +122,28 @@ class Files:
             _sync_directory(os.path.dirname(path))
 
     def write_new(self, path: str, content: bytes, mode: int = 0o600) -> None:
-        """Publish a file whole under a name that must be free; FileExistsError otherwise."""
+        """Publish a file whole under a name that must be free; FileExistsError otherwise.
+
+        The file has no name until it is complete, so that a dropped run leaves nothing.
+        """
+        directory = os.path.dirname(path)
+        try:
+            handle = os.open(directory, os.O_WRONLY | os.O_TMPFILE | os.O_CLOEXEC, mode)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT) or not os.path.isdir(directory):
+                raise
+            self._write_new_by_name(path, content, mode)
+            return
+        try:
+            _write_all(handle, content)
+            with self._at(f"new {path}"):
+                os.link(f"/proc/self/fd/{handle}", path, follow_symlinks=True)
+                _sync_directory(directory)
+        finally:
+            os.close(handle)
+
+    def _write_new_by_name(self, path: str, content: bytes, mode: int) -> None:
+        """The same on a file system without nameless files."""
         temporary = self._temporary(path, content, mode)
         try:
             with self._at(f"new {path}"):
@@ -133,7 +154,7 @@ class Files:
                 os.unlink(temporary)
 
     def replace(self, path: str, content: bytes, mode: int = 0o600) -> None:
-        """Put a file whole in the place of what is there, if anything is."""
+        """Put a file whole in the place of what is there, if anything is. One writer at a time: hold a lock."""
         temporary = self._temporary(path, content, mode)
         with self._at(f"replace {path}"):
             os.replace(temporary, path)
@@ -187,8 +208,14 @@ class Files:
 
     @contextlib.contextmanager
     def locked(self, path: str) -> Iterator[None]:
-        """Hold an exclusive lock on a file (made when missing); the kernel lets go of it when the process dies."""
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        """Hold an exclusive lock on a directory, or on a file (made when missing).
+
+        The kernel lets go of it when the process dies.
+        """
+        if os.path.isdir(path):
+            handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        else:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
@@ -196,14 +223,13 @@ class Files:
             os.close(handle)
 
     def _temporary(self, path: str, content: bytes, mode: int) -> str:
-        # A name that no two writers share and that a sweep can tell: `.vch-tmp-` begins nothing else.
-        temporary = os.path.join(os.path.dirname(path), f".vch-tmp-{uuid.uuid4().hex}")
+        # Named after the file, so that the next writer of it, or a sweep, finds what a dropped run left.
+        temporary = temporary_of(path)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
         try:
-            view = memoryview(content)
-            while view:
-                view = view[os.write(handle, view) :]
-            os.fsync(handle)
+            _write_all(handle, content)
         finally:
             os.close(handle)
         self._point(f"written {path}")
@@ -216,18 +242,26 @@ class Files:
         self._point(f"after {label}")
 
 
-def sweep_temporaries(directory: str) -> None:
-    """Remove the temporary files that a stopped run left in one directory."""
-    with contextlib.suppress(FileNotFoundError):
-        for name in os.listdir(directory):
-            if name.startswith(".vch-tmp-"):
-                with contextlib.suppress(OSError):
-                    os.unlink(os.path.join(directory, name))
+HALF_MADE = ".vch-tmp-"
+HALF_GONE = ".vch-old-"
+"""What begins the names of things on their way in and out; nothing else begins so, and nobody counts them as there."""
 
 
-def names_in(directory: str) -> Iterable[str]:
-    """The names in a directory, sorted, without temporary files of ours; FileNotFoundError when there is none."""
-    return sorted(name for name in os.listdir(directory) if not name.startswith(".vch-tmp-"))
+def temporary_of(path: str) -> str:
+    """The name under which the next content of a file is written."""
+    return os.path.join(os.path.dirname(path), HALF_MADE + os.path.basename(path))
+
+
+def names_in(directory: str) -> list[str]:
+    """The names in a directory, sorted, without what is on its way; FileNotFoundError when there is none."""
+    return sorted(name for name in os.listdir(directory) if not name.startswith((HALF_MADE, HALF_GONE)))
+
+
+def _write_all(handle: int, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(handle, view) :]
+    os.fsync(handle)
 
 
 def _sync_directory(path: str) -> None:
@@ -258,6 +292,23 @@ def _make_removable(path: str) -> None:
             inner = os.path.join(directory, name)
             if not os.path.islink(inner):
                 os.chmod(inner, 0o700)
+
+
+def _lock(path: str) -> int:
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            held, there = os.fstat(handle), os.stat(path, follow_symlinks=False)
+        except FileNotFoundError:
+            held, there = None, None
+        except BaseException:
+            os.close(handle)
+            raise
+        # Whoever had the lock may have removed the file with its directory; then what we hold keeps nobody out.
+        if held is not None and there is not None and (held.st_dev, held.st_ino) == (there.st_dev, there.st_ino):
+            return handle
+        os.close(handle)
 
 
 _RENAME_NOREPLACE = 1
