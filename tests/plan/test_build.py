@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 
+import msgspec
 import pytest
 
 from tests.cases import INVENTORY, SECRETS
-from tests.front import LINEAGE, Front, applied
+from tests.front import CAPABILITIES, LINEAGE, Front, applied
 from vchlang.kinds.world import Absent, Observation, OwnerTag, Present, Unknown, object_key
 from vchlang.plan.destroy import destroy, destroy_queries
 from vchlang.plan.model import CHANGING, Plan
@@ -139,6 +140,20 @@ def test_create_refuses_what_is_there_and_ensure_takes_what_is_ours() -> None:
     lost = Front(text).plan(state, {"ds://d/l": Present(owner=tag)})
     assert lost.diagnostics == ()
     assert lost.plan.operations[1].because == ("it is ours already, and the state did not know it",)
+
+
+def test_a_promise_that_the_driver_cannot_keep_is_refused() -> None:
+    text = """ensure pool p in "/clusterA/poolB"
+ensure location l at "ds://d/l"
+create storage boot in l { free: 1GiB }
+create storage logs in l { free: 1GiB }
+create executor e in p at l
+handle e { join boot as loader, bind
+  join logs as persistent, bind at "/log" { mode: .write_only, noexec: true } }"""
+    weak = msgspec.structs.replace(CAPABILITIES, promises={"write_only": "x"})
+    result = Front(text).plan(None, dict(INVENTORY), capabilities=weak)
+    assert [one.code for one in result.diagnostics] == ["unsupported"]
+    assert "`noexec`" in result.diagnostics[0].message
 
 
 def test_drift_is_set_back() -> None:

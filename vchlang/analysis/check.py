@@ -408,7 +408,7 @@ class _Checker(Inference):
         self.body(kind.element, node.body, self.at(node.target), existing=verb == "existing", word=f"{verb} {name}")
 
     def clause(self, kind: Kind, node: ast.Element, clause: str, written: Any) -> None:
-        param = next((one for one in kind.element.params.values() if one.clause == clause), None)
+        param = kind.element.clauses.get(clause)
         verb = node.verb.text
         if written is None:
             if param is not None and param.required and verb != "existing":
@@ -522,7 +522,7 @@ class _Checker(Inference):
     def bound(self, kind: Kind, at: Any, body: ast.Record | None, span: Span, loader: bool) -> None:
         verb = kind.bind
         assert verb is not None
-        param = next((one for one in verb.params.values() if one.clause == "at"), None)
+        param = verb.clauses.get("at")
         if at is not None:
             if param is None:
                 self.out.report(codes.WRONG_CLAUSE, self.at(at), f"a {kind.name} is bound without `at`")
@@ -560,7 +560,7 @@ class _Checker(Inference):
 
     def body(self, verb: Verb, body: ast.Record | None, head: Span, *, word: str, existing: bool = False) -> None:
         """A body is a record checked against what the verb takes."""
-        params = {name: one for name, one in verb.params.items() if not one.clause}
+        params = verb.fields
         seen: dict[str, Span] = {}
         brought: set[str] = set()
         open_ended = False

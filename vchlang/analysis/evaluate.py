@@ -239,7 +239,7 @@ class _Evaluator(Expressions):
         body: dict[str, Any] = {}
         spans: dict[str, Where] = {}
         for clause, written in (("in", node.inside), ("at", node.at)):
-            param = next((one for one in kind.element.params.values() if one.clause == clause), None)
+            param = kind.element.clauses.get(clause)
             if written is not None and param is not None:
                 self.field(param, written, item.scope, body, spans, f"`{clause}`")
         self.body(kind.element, node.body, item.scope, body, spans)
@@ -284,8 +284,8 @@ class _Evaluator(Expressions):
                         if param is not None and not param.clause:
                             self.store(param, value, entry.value, body, spans)
                 continue
-            param = verb.params.get(entry.name.text)
-            if param is not None and not param.clause:
+            param = verb.fields.get(entry.name.text)
+            if param is not None:
                 self.field(param, entry.value, scope, body, spans, f"`{param.name}`")
             else:
                 self.quiet(entry.value, scope)
@@ -410,7 +410,7 @@ class _Evaluator(Expressions):
         assert verb is not None
         body: dict[str, Any] = {}
         spans: dict[str, Where] = {}
-        clause = next((one for one in verb.params.values() if one.clause == "at"), None)
+        clause = verb.clauses.get("at")
         if at is not None:
             if clause is not None:
                 self.field(clause, at, scope, body, spans, "`at`")

@@ -101,13 +101,15 @@ class Fact(msgspec.Struct, frozen=True):
 
 
 class Verb(msgspec.Struct, frozen=True, kw_only=True):
-    """One set of arguments and the words that take it."""
+    """One set of arguments and the words that take it. fields: those of the body; clauses: those before it."""
 
     kind: str
     words: tuple[str, ...]
     roles: tuple[str, ...] = ()
     free_roles: bool = False
     params: dict[str, Param]
+    fields: dict[str, Param]
+    clauses: dict[str, Param]
     cls: Any
     doc: str
     examples: tuple[str, ...]
@@ -187,12 +189,15 @@ def verb(
 
     def wrap(cls: type[C]) -> type[C]:
         made = _define(cls)
+        params = _params(made)
         _VERBS[kind, words[0]] = Verb(
             kind=kind,
             words=words,
             roles=roles,
             free_roles=free_roles,
-            params=_params(made),
+            params=params,
+            fields={name: one for name, one in params.items() if not one.clause},
+            clauses={one.clause: one for one in params.values() if one.clause},
             cls=made,
             doc=(cls.__doc__ or "").strip(),
             examples=examples,

@@ -480,7 +480,7 @@ class _Builder:
                 found=changes[0].after,
             )
             return
-        if element.kind == "storage" and "free" in row.args and "data" not in row.args:
+        if element.kind == "storage" and holds_data(row.args):
             self.say(
                 codes.REPLACE_LOSES_DATA,
                 head,
@@ -916,6 +916,11 @@ class _Removal:
 
 
 # ---- helpers -------------------------------------------------------------------------------------------------------
+
+
+def holds_data(args: dict[str, Any]) -> bool:
+    """Whether a storage has data that no archive can bring back: it was made with space and without content."""
+    return "free" in args and "data" not in args
 
 
 def _lowering(composition: Composition, request: Request) -> Lowering:
