@@ -11,15 +11,18 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import signal
-import sqlite3
 import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from tests.harness import Points
 from vchlang.cli import main
+from vchlang.state.sqlite import SqliteStore
 from vchlang.system import Files, Machine, RealClock, RealEntropy, RealSpawn, real_machine
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -83,20 +86,20 @@ class Scene:
     # ---- looking ---------------------------------------------------------------------------------------------------
 
     def tree(self) -> list[str]:
-        """Everything below `.vch` but the state itself: paths, modes, links and contents."""
+        """Everything in the project but the script's files and the state itself: paths, links and contents."""
         out: list[str] = []
-        kept = self.root / ".vch"
-        for directory, names, files in os.walk(kept):
-            names.sort()
+        for directory, names, files in os.walk(self.root):
+            names[:] = sorted(name for name in names if name not in ("examples", "stdlib"))
             for name in sorted([*names, *files]):
                 path = Path(directory) / name
-                shown = str(path.relative_to(kept))
-                if "state.db" in shown or shown in ("key",) or shown.startswith("secrets"):
+                shown = str(path.relative_to(self.root))
+                if shown.startswith((".vch/state.db", ".vch/key", ".vch/secrets")):
                     continue
                 if path.is_symlink():
                     out.append(f"{shown} -> {os.readlink(path)}")
                 elif path.is_dir():
-                    out.append(shown + "/")
+                    if not re.fullmatch(r"\.vch/world/(\w+|datastores/datastore\d)", shown):
+                        out.append(shown + "/")
                 elif path.is_file():
                     out.append(f"{shown} {hashlib.sha256(path.read_bytes()).hexdigest()}")
                 else:
@@ -114,14 +117,14 @@ class Scene:
 
     def rows(self) -> list[dict[str, Any]]:
         """The object rows of the seed's deployment."""
-        with contextlib.closing(sqlite3.connect(next((self.root / ".vch").rglob("state.db")))) as db:
-            db.row_factory = sqlite3.Row
-            return [dict(row) for row in db.execute("SELECT * FROM object WHERE deployment = 'seed'")]
+        store = SqliteStore(str(self.root / ".vch" / "state.db"), real_machine())
+        with contextlib.closing(store):
+            return [msgspec.structs.asdict(row) for row in store.read("seed").objects]
 
     def records(self) -> list[tuple[str, dict[str, Any]]]:
         """Every ownership record of the seed's deployment in the world, with its file."""
         out: list[tuple[str, dict[str, Any]]] = []
-        for path in (self.root / ".vch").rglob("*.json"):
+        for path in self.root.rglob("*.json"):
             with contextlib.suppress(OSError, ValueError):
                 data = json.loads(path.read_text(encoding="utf-8"))
                 owner = data.get("owner") if isinstance(data, dict) else None
@@ -153,6 +156,8 @@ class Scene:
         seen: dict[str, str] = {}
         for file, owner in self.records():
             _hold(owner["key"] in keys, f"{file} is an orphan: the state does not know {owner}")
+            if "/leases/" in file:
+                continue  # an address is the executor's, and carries its key
             _hold(owner["key"] not in seen, f"{file} is a twin of {seen.get(owner['key'])}")
             seen[owner["key"]] = file
         placed = {row["key"] for row in self.rows() if row["kind"] not in ("task", "handle")}

@@ -1,0 +1,65 @@
+"""The `vch` command: which command is meant, and what no command foresaw.
+
+A start that only prints help must cost next to nothing, so nothing is imported here, and each command on use.
+`main` is one of the three places that catch everything.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vchlang.system import Machine
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "validate": ("vchlang.cli.validate", "check scripts without touching anything"),
+    "explain": ("vchlang.cli.explain", "what a code, a kind or a function is"),
+    "plan": ("vchlang.cli.plan", "what apply would do, and why"),
+    "show": ("vchlang.cli.show", "what a deployment is, and how it is doing"),
+    "logs": ("vchlang.cli.logs", "what a task wrote"),
+    "apply": ("vchlang.cli.apply", "carry out a script or a saved plan"),
+    "destroy": ("vchlang.cli.destroy", "remove what a deployment made"),
+}
+
+HELP = """\
+vch - deploy virtual container hosts from .vch scripts
+
+write    validate   check scripts without touching anything
+         explain    what a code, a kind or a function is
+look     plan       what apply would do, and why
+         show       what a deployment is, and how it is doing
+         logs       what a task wrote
+change   apply      carry out a script or a saved plan
+         destroy    remove what a deployment made
+
+vch COMMAND --help for the options of one command · vch explain list · vch --version
+"""
+
+
+def main(argv: Sequence[str] | None = None, machine: Machine | None = None) -> int:
+    """Run one command; its exit code. `machine`: what it runs on, for tests; else this machine as it is."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words or words[0] in ("-h", "--help") or words == ["help"]:
+        return _print(HELP, sys.stdout if words else sys.stderr, 0 if words else 2)
+    if words[0] in ("-V", "--version"):
+        from vchlang import __version__
+
+        return _print(f"vch {__version__}\n", sys.stdout, 0)
+    if words[0] == "help":
+        words = [words[1], "--help"]
+    from vchlang.cli.run import command
+
+    return command(words[0], words[1:], machine)
+
+
+def _print(text: str, stream: object, code: int) -> int:
+    from contextlib import suppress
+
+    with suppress(OSError, ValueError):
+        encoding = getattr(stream, "encoding", None) or "utf-8"
+        stream.write(text.encode(encoding, "replace").decode(encoding))  # type: ignore[attr-defined]
+        stream.flush()  # type: ignore[attr-defined]
+    return code

@@ -1,0 +1,107 @@
+"""From a script, or from what the state remembers, to a plan: the way that plan, apply and destroy have in common.
+
+It reads: the script and what that reads, the state, the target. It writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from vchlang import values as v
+from vchlang.cli.look import Terminal
+from vchlang.cli.options import Given
+from vchlang.cli.parameters import for_plan, sources_of
+from vchlang.cli.refusal import Refusal
+from vchlang.cli.secrets import Key, Secrets
+from vchlang.cli.show_diagnostics import show
+from vchlang.cli.target import Setting, Target
+from vchlang.diagnostics import Diagnostic, has_errors
+from vchlang.plan.build import Request, build, queries
+from vchlang.plan.destroy import destroy, destroy_queries
+from vchlang.plan.model import Input, Plan
+from vchlang.portlayer.observe import confirm, observe
+from vchlang.state.store import Deployment
+from vchlang.system import Machine
+
+
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan that nothing forbids, with the secrets that it names and the key that it is sealed with."""
+
+    plan: Plan
+    secrets: Secrets
+    key: Key
+
+
+def prepare(
+    setting: Setting, target: Target, given: Given, script: str, deployment: str, terminal: Terminal, machine: Machine
+) -> Prepared:
+    """Plan a script. Warnings are shown; Refusal with everything that is wrong, if anything is."""
+    workspace, environment = setting.workspace, setting.environment
+    loaded = workspace.load(script)
+    program = loaded.program
+    if program is None:
+        raise Refusal(loaded.diagnostics, setting.sources)
+    composition = workspace.evaluate(program, for_plan(program, environment, given))
+    key = Key(setting.project.key, machine)
+    ask = terminal.ask_hidden if terminal.may_ask else None
+    secrets = Secrets(sources_of(program, environment, given), key, machine, ask)
+    found = list(dict.fromkeys((*loaded.diagnostics, *composition.diagnostics)))
+    if not has_errors(found):
+        found += secrets.check(program)
+    if has_errors(found):
+        raise Refusal(in_order(found), setting.sources)
+    state = target.store.read(deployment)
+    request = request_for(setting, target, state, loaded.name, secrets.digest, workspace.inputs(loaded))
+    wanted = queries(composition, request)
+    findings = confirm(target.driver, wanted)
+    observed = observe(target.driver, state, wanted)
+    planned = build(composition, request, observed, findings, target.driver.capabilities())
+    found += planned.diagnostics
+    if has_errors(found):
+        raise Refusal(in_order(found), setting.sources)
+    show(in_order(found), setting.sources, terminal)
+    return Prepared(plan=planned.plan, secrets=secrets, key=key)
+
+
+def prepare_destroy(setting: Setting, target: Target, deployment: str, script: str, machine: Machine) -> Prepared:
+    """Plan the removal of everything that the state has of a deployment."""
+    key = Key(setting.project.key, machine)
+    secrets = Secrets({}, key, machine, None)
+    state = target.store.read(deployment)
+    request = request_for(setting, target, state, script, secrets.digest, ())
+    observed = observe(target.driver, state, destroy_queries(request))
+    planned = destroy(request, observed)
+    if has_errors(planned.diagnostics):
+        raise Refusal(planned.diagnostics, setting.sources)
+    return Prepared(plan=planned.plan, secrets=secrets, key=key)
+
+
+def request_for(
+    setting: Setting,
+    target: Target,
+    state: Deployment,
+    script: str,
+    secret_digest: Callable[[v.Secret], str],
+    inputs: tuple[Input, ...],
+) -> Request:
+    """What a plan is about."""
+    return Request(
+        deployment=state.name,
+        project=setting.project.name,
+        environment=setting.environment.name,
+        target=target.name,
+        script=script,
+        state=state,
+        position=setting.workspace.position,
+        secret_digest=secret_digest,
+        inputs=inputs,
+    )
+
+
+def in_order(diagnostics: list[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Each once, by text and place; what names no text comes first."""
+    return tuple(
+        sorted(dict.fromkeys(diagnostics), key=lambda one: (one.source, one.span.start, one.span.end, one.code))
+    )

@@ -1,0 +1,122 @@
+"""What a command works on: project, environment and deployment, the target's driver, and the store."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Protocol
+
+import msgspec
+
+from vchlang import values as v
+from vchlang.cli.options import Given, Usage
+from vchlang.cli.refusal import Refusal, problem
+from vchlang.cli.show_diagnostics import Sources
+from vchlang.portlayer.driver import Driver
+from vchlang.project import Environment, Project, find
+from vchlang.state.sqlite import SqliteStore
+from vchlang.state.store import Holder, Store
+from vchlang.system import Machine
+from vchlang.workspace import Workspace
+
+
+class Setting(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a command was called: nothing of it has been touched yet."""
+
+    project: Project
+    environment: Environment
+    workspace: Workspace
+
+    @property
+    def sources(self) -> Sources:
+        """The texts that its messages are about."""
+        workspace = self.workspace
+        return Sources(self.project.root, workspace.lookup, workspace.bytes_before, workspace.digest)
+
+
+class Watching(Protocol):
+    """Looks into executors, by their identity."""
+
+    def status(self, identity: str) -> dict[str, Any]:
+        """How an executor is: `state`, `reason`, and under `tasks` each task's."""
+
+    def log(self, identity: str, task: str, begin: int = 0) -> tuple[bytes, int]:
+        """What a task wrote after its first `begin` bytes, and where the next look begins."""
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """A platform, the store that goes with it, and a way to look into its executors."""
+
+    name: str
+    driver: Driver
+    store: Store
+    watch: Watching
+
+
+def setting(path: str, environment: str) -> Setting:
+    """The setting of a script or directory. Refusal when vch.toml has mistakes or not this environment."""
+    return setting_in(find(path), environment)
+
+
+def setting_in(project: Project, environment: str) -> Setting:
+    """The same, in a project that was found already."""
+    bare = Workspace(project)
+    sources = Sources(project.root, bare.lookup)
+    if project.diagnostics:
+        raise Refusal(project.diagnostics, sources)
+    found = project.environment(environment or None)
+    if not isinstance(found, Environment):
+        raise Refusal([found], sources)
+    return Setting(project=project, environment=found, workspace=Workspace(project, found.allow_outside))
+
+
+def deployment_name(given: Given, script: str | None) -> str:
+    """The deployment's name: `-n`, else the script's stem. Usage where neither is one."""
+    name = given.one("name")
+    if not name and script is not None:
+        name = os.path.basename(script).removesuffix(".vch")
+    if not name:
+        raise Usage("which deployment? Name a script, or give -n NAME")
+    why = v.text_mistake(name, v.NAME)
+    if why is not None:
+        raise Usage(f"a deployment cannot be called `{name}`: {why}", "give it another name with -n NAME")
+    return name
+
+
+def connect(setting: Setting, machine: Machine) -> Target:
+    """The driver and the store of an environment. Nothing is made and nothing is asked yet."""
+    environment = setting.environment
+    if environment.target != "local":
+        message = (
+            f"the target `{environment.target}` of the environment `{environment.name}` comes with a later version"
+        )
+        raise Refusal([problem("unsupported", message, 'target = "local" is there')])
+    from vchlang.portlayer.drivers.local import Inventory, LocalDriver
+    from vchlang.portlayer.drivers.local.watch import Watch
+
+    kept = setting.project.kept_in(environment.name)
+    inventory = Inventory(
+        pools=environment.inventory.pools,
+        networks=environment.inventory.networks,
+        datastores=environment.inventory.datastores,
+    )
+    world, root = os.path.join(kept, "world"), setting.project.root
+    return Target(
+        name=environment.target,
+        driver=LocalDriver(world, inventory, machine, project_root=root),
+        store=SqliteStore(os.path.join(kept, "state.db"), machine),
+        watch=Watch(world, inventory, root),
+    )
+
+
+def holder(verb: str, machine: Machine) -> Holder:
+    """Who asks for a lock."""
+    return Holder(user=_user(), host=os.uname().nodename, pid=os.getpid(), run=machine.entropy.uuid(), verb=verb)
+
+
+def _user() -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
