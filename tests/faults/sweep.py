@@ -32,7 +32,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--dropped", action="store_true", help="drop inside one process instead of kill -9")
     parser.add_argument("--state", default=str(ROOT / ".sweep.json"), help="what is done already")
     parser.add_argument("--every", type=int, default=1, help="only every so many points")
+    parser.add_argument("--chain", metavar="PART/PARTS", help="one of the gate's chains of drops")
     options = parser.parse_args(argv)
+    if options.chain:
+        part, _, parts = options.chain.partition("/")
+        print(f"{chain(int(part), int(parts))} stops")
+        return 0
     kill = not options.dropped
     done = _load(options.state)
     bad = 0
@@ -123,6 +128,48 @@ def resume(scene: Scene, verb: str) -> None:
         if code:
             raise Broken(f"destroy does not work (exit {code}): {said}")
     scene.empty()
+
+
+def chain(part: int, parts: int) -> int:
+    """One of several chains: create dropped at a point and resumed, destroy likewise, then the next point; then edits.
+
+    Together the parts stop at every point. How many stops there were; Broken at the first thing that does not hold.
+    """
+    stops = 0
+    with tempfile.TemporaryDirectory(prefix="vch-sweep-") as directory:
+        scene = Scene(Path(directory))
+        try:
+            number, going = part + 1, True
+            while going:
+                going = _drop(scene, "create", number)
+                scene.settled()
+                going |= _drop(scene, "destroy", number)
+                scene.empty()
+                stops += 2
+                number += parts
+            prepare(scene, "edit", odd=False)
+            number, odd, going = part + 1, False, True
+            while going:
+                odd = not odd
+                scene.edit(odd)
+                going = _drop(scene, "edit", number)
+                scene.settled()
+                stops += 1
+                number += parts
+            _drop(scene, "destroy", 0)
+            scene.empty()
+        finally:
+            scene.end()
+    return stops
+
+
+def _drop(scene: Scene, verb: str, number: int) -> bool:
+    """Drop a verb at a point (0: at none) and run it again; whether it was dropped there."""
+    dropped = bool(number) and stop(scene, verb, number, kill=False)
+    code, said = scene.vch(*VERBS[verb])
+    if code:
+        raise Broken(f"{verb} dropped at point {number} does not resume (exit {code}): {said}")
+    return dropped
 
 
 def _load(path: str) -> dict[str, str]:

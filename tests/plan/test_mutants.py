@@ -36,7 +36,7 @@ def test_unknown_taken_for_absent_is_noticed(monkeypatch: pytest.MonkeyPatch) ->
 def test_deleting_what_nobody_could_see_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     right = removal.removal_action
     monkeypatch.setattr(
-        build, "removal_action", lambda row, seen: "delete" if isinstance(seen, Unknown) else right(row, seen)
+        removal, "removal_action", lambda row, seen: "delete" if isinstance(seen, Unknown) else right(row, seen)
     )
     with pytest.raises(AssertionError):
         test_build.test_unknown_is_never_taken_for_absent()

@@ -35,11 +35,10 @@ from vchlang.plan.compare import changes_of, commit_changes, commit_steps, effec
 from vchlang.plan.keep import kept
 from vchlang.plan.lower import Lowering
 from vchlang.plan.model import Change, Input, Operation, Place, Plan, Substep
-from vchlang.plan.removal import RANK, keeping, names_of, removal_action, users_of
+from vchlang.plan.removal import HANDLE, Removal
 from vchlang.state.store import Deployment, ObjectRow
 from vchlang.text import Span
 
-HANDLE = "@handle"
 STATES = {"launched": 1, "ready": 2, "stable": 3}
 _STEPS_OF_LOCATION = ("check that the directory is empty", "write the policy file", "confirm ownership")
 
@@ -144,7 +143,7 @@ class _Builder:
         self.handles: dict[str, list[HandleDecl]] = {}
         for handle in composition.handles:
             self.handles.setdefault(handle.executor, []).append(handle)
-        self.removal = _Removal(self)
+        self.removal = Removal(self)
 
     def run(self) -> Planned:
         self.confirm()
@@ -806,113 +805,6 @@ class _Builder:
         span = where.span if where is not None else Span(0, 0)
         source = where.source if where is not None else ""
         self.out.report(code, span, message, hint=hint, labels=labels, expected=expected, found=found, source=source)
-
-
-class _Removal:
-    """What goes: statements that are gone, objects that were replaced, all in the opposite order of making."""
-
-    def __init__(self, builder: _Builder) -> None:
-        self.builder = builder
-        self.replaced: list[ObjectRow] = []
-        self.extra: list[ObjectRow] = []
-        self.users: dict[str, list[ObjectRow]] = {}
-        self.former: dict[str, list[ObjectRow]] = {}
-
-    def plan(self) -> None:
-        builder = self.builder
-        elements = builder.composition.elements
-        gone: list[tuple[ObjectRow, str]] = [(row, "it was replaced") for row in self.replaced]
-        gone += [
-            (row, "its executor was replaced" if row.kind == "handle" else "its kind changed") for row in self.extra
-        ]
-        for row in builder.request.state.objects:
-            owner = row.address.removesuffix(HANDLE)
-            if row.deposed:
-                gone.append((row, "it was replaced by an earlier run"))
-            elif owner not in elements:
-                gone.append((row, "its statement is gone"))
-        staying = keeping([row for row, _ in gone])
-        going = [row for row, _ in gone if (row.address, row.generation) not in staying]
-        self.users = users_of(going)
-        ids = {(row.address, row.generation) for row in going}
-        self.former = users_of(
-            [row for row in builder.rows.values() if row.kind == "handle" and (row.address, row.generation) not in ids]
-        )
-        for row, reason in gone:
-            self.remove(row, reason, staying)
-
-    def remove(self, row: ObjectRow, reason: str, staying: dict[tuple[str, int], str]) -> None:
-        builder = self.builder
-        name = ("remove", row.address, str(row.generation))
-        if reason == "its statement is gone" and row.protect:
-            builder.say(
-                codes.PROTECTED,
-                None,
-                f"`{row.address}` is protected, and its statement is gone",
-                hint="write the statement again, or apply it once without `@protect`",
-            )
-            return
-        seen = builder.observed.get(f"{row.address}#{row.generation}")
-        if seen is None and row.address not in builder.composition.elements:
-            seen = builder.observed.get(row.address)
-        if seen is None and row in self.replaced:
-            seen = builder.observed.get(row.address)
-        kept_for = staying.get((row.address, row.generation))
-        action = "keep" if kept_for is not None else removal_action(row, seen)
-        if action == "refuse" and isinstance(seen, Unknown):
-            builder.say(codes.CODES.get(seen.code, codes.UNKNOWN_WORLD), None, f"`{row.address}`: {seen.reason}")
-            return
-        name_of = names_of(row)
-        needs: set[tuple[str, ...]] = {
-            ("remove", one.address, str(one.generation)) for one in self.users.get(name_of, ()) if one is not row
-        }
-        # What used it until now has to let go of it first.
-        for one in self.former.get(name_of, ()):
-            commit = ("commit", one.address.removesuffix(HANDLE))
-            if commit in builder.steps:
-                needs.add(commit)
-        order = (10**9 + 1, RANK.get(row.kind, 0))
-        if row.address in builder.removed_first:
-            # It must go before the new one of the same name comes; what is in it goes first of all.
-            builder.steps["element", row.address].needs.add(name)
-            order = (builder.composition.elements[row.address].order, -1)
-        elif row in self.replaced:
-            needs.add(("element", row.address))
-        running = isinstance(seen, Present) and seen.state == "running" and row.kind == "executor"
-        if running and action in ("delete", "release"):
-            stop = ("stop", row.address, str(row.generation))
-            builder.add(
-                stop,
-                (*order, -2),
-                set(),
-                None,
-                action="stop",
-                kind="power",
-                address=row.address,
-                generation=row.generation,
-                identity=row.identity,
-                args={"executor": row.identity},
-                because=(reason,),
-            )
-            needs.add(stop)
-        because = (reason, f"kept: {kept_for}") if action == "keep" else (reason,)
-        where = builder.composition.elements[row.address].head if row.address in builder.composition.elements else None
-        builder.add(
-            name,
-            order,
-            needs,
-            where,
-            action="none" if action == "keep" else action,
-            kind=row.kind,
-            address=row.address,
-            generation=row.generation,
-            identity=row.identity,
-            args=row.args,
-            origin=row.origin,
-            because=because,
-            retain=row.retain,
-            expect=seen.version if isinstance(seen, Present) else "",
-        )
 
 
 # ---- helpers -------------------------------------------------------------------------------------------------------

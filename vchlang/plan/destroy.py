@@ -12,9 +12,9 @@ from vchlang import codes
 from vchlang.diagnostics import Report
 from vchlang.kinds.schema import KINDS
 from vchlang.kinds.world import Observation, Present, Query, Unknown
-from vchlang.plan.build import HANDLE, Planned, Request
+from vchlang.plan.build import Planned, Request
 from vchlang.plan.model import Operation, Plan
-from vchlang.plan.removal import RANK, keeping, names_of, removal_action, users_of
+from vchlang.plan.removal import HANDLE, RANK, keeping, names_of, removal_action, users_of
 from vchlang.state.store import ObjectRow
 from vchlang.text import Span
 

@@ -151,8 +151,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
                     out["update"] += 1
                 case "commit" if operation.changes and operation.address.partition("@")[0] not in made:
                     out["update"] += 1  # a first commit belongs to making its executor
-                case "delete" | "release" | "forget" if operation.kind != "handle" and operation.address not in replaced:
-                    out["destroy"] += 1
+                case "delete" | "release" | "forget" if operation.address not in replaced:
+                    out["destroy"] += operation.kind != "handle"  # it goes with its executor
                 case "none" if operation.kind not in ("power", "wait", "handle"):
                     out["unchanged"] += 1
                 case _:

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from vchlang import codes
 from vchlang.kinds.schema import KINDS
-from vchlang.kinds.world import Absent, Observation, Unknown
+from vchlang.kinds.world import Absent, Observation, Present, Unknown
 from vchlang.state.store import ObjectRow
+
+if TYPE_CHECKING:
+    from vchlang.plan.build import _Builder
+
+HANDLE = "@handle"
+"""What the address of an executor's composition ends in."""
 
 RANK = {"handle": 1, "executor": 2, "task": 3, "storage": 4, "network": 5, "location": 6, "pool": 7}
 
@@ -59,3 +68,110 @@ def keeping(rows: list[ObjectRow]) -> dict[tuple[str, int], str]:
         staying[row.address, row.generation] = reason
         left += [(by_name[name], f"`{row.address}` is in it") for name in references(row) if name in by_name]
     return staying
+
+
+class Removal:
+    """What goes: statements that are gone, objects that were replaced, all in the opposite order of making."""
+
+    def __init__(self, builder: _Builder) -> None:
+        self.builder = builder
+        self.replaced: list[ObjectRow] = []
+        self.extra: list[ObjectRow] = []
+        self.users: dict[str, list[ObjectRow]] = {}
+        self.former: dict[str, list[ObjectRow]] = {}
+
+    def plan(self) -> None:
+        builder = self.builder
+        elements = builder.composition.elements
+        gone: list[tuple[ObjectRow, str]] = [(row, "it was replaced") for row in self.replaced]
+        gone += [
+            (row, "its executor was replaced" if row.kind == "handle" else "its kind changed") for row in self.extra
+        ]
+        for row in builder.request.state.objects:
+            owner = row.address.removesuffix(HANDLE)
+            if row.deposed:
+                gone.append((row, "it was replaced by an earlier run"))
+            elif owner not in elements:
+                gone.append((row, "its statement is gone"))
+        staying = keeping([row for row, _ in gone])
+        going = [row for row, _ in gone if (row.address, row.generation) not in staying]
+        self.users = users_of(going)
+        ids = {(row.address, row.generation) for row in going}
+        self.former = users_of(
+            [row for row in builder.rows.values() if row.kind == "handle" and (row.address, row.generation) not in ids]
+        )
+        for row, reason in gone:
+            self.remove(row, reason, staying)
+
+    def remove(self, row: ObjectRow, reason: str, staying: dict[tuple[str, int], str]) -> None:
+        builder = self.builder
+        name = ("remove", row.address, str(row.generation))
+        if reason == "its statement is gone" and row.protect:
+            builder.say(
+                codes.PROTECTED,
+                None,
+                f"`{row.address}` is protected, and its statement is gone",
+                hint="write the statement again, or apply it once without `@protect`",
+            )
+            return
+        seen = builder.observed.get(f"{row.address}#{row.generation}")
+        if seen is None and row.address not in builder.composition.elements:
+            seen = builder.observed.get(row.address)
+        if seen is None and row in self.replaced:
+            seen = builder.observed.get(row.address)
+        kept_for = staying.get((row.address, row.generation))
+        action = "keep" if kept_for is not None else removal_action(row, seen)
+        if action == "refuse" and isinstance(seen, Unknown):
+            builder.say(codes.CODES.get(seen.code, codes.UNKNOWN_WORLD), None, f"`{row.address}`: {seen.reason}")
+            return
+        name_of = names_of(row)
+        needs: set[tuple[str, ...]] = {
+            ("remove", one.address, str(one.generation)) for one in self.users.get(name_of, ()) if one is not row
+        }
+        # What used it until now has to let go of it first.
+        for one in self.former.get(name_of, ()):
+            commit = ("commit", one.address.removesuffix(HANDLE))
+            if commit in builder.steps:
+                needs.add(commit)
+        order = (10**9 + 1, RANK.get(row.kind, 0))
+        if row.address in builder.removed_first:
+            # It must go before the new one of the same name comes; what is in it goes first of all.
+            builder.steps["element", row.address].needs.add(name)
+            order = (builder.composition.elements[row.address].order, -1)
+        elif row in self.replaced:
+            needs.add(("element", row.address))
+        running = isinstance(seen, Present) and seen.state == "running" and row.kind == "executor"
+        if running and action in ("delete", "release"):
+            stop = ("stop", row.address, str(row.generation))
+            builder.add(
+                stop,
+                (*order, -2),
+                set(),
+                None,
+                action="stop",
+                kind="power",
+                address=row.address,
+                generation=row.generation,
+                identity=row.identity,
+                args={"executor": row.identity},
+                because=(reason,),
+            )
+            needs.add(stop)
+        because = (reason, f"kept: {kept_for}") if action == "keep" else (reason,)
+        where = builder.composition.elements[row.address].head if row.address in builder.composition.elements else None
+        builder.add(
+            name,
+            order,
+            needs,
+            where,
+            action="none" if action == "keep" else action,
+            kind=row.kind,
+            address=row.address,
+            generation=row.generation,
+            identity=row.identity,
+            args=row.args,
+            origin=row.origin,
+            because=because,
+            retain=row.retain,
+            expect=seen.version if isinstance(seen, Present) else "",
+        )
