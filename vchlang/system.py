@@ -137,7 +137,8 @@ class Files:
         try:
             _write_all(handle, content)
             with self._at(f"new {path}"):
-                os.link(f"/proc/self/fd/{handle}", path, follow_symlinks=True)
+                # Only with a descriptor does `os.link` ask for linkat, which follows the link in /proc to the file.
+                os.link(f"/proc/self/fd/{handle}", path, src_dir_fd=handle, follow_symlinks=True)
                 _sync_directory(directory)
         finally:
             os.close(handle)
@@ -208,16 +209,18 @@ class Files:
 
     @contextlib.contextmanager
     def locked(self, path: str) -> Iterator[None]:
-        """Hold an exclusive lock on a directory, or on a file (made when missing).
-
-        The kernel lets go of it when the process dies.
-        """
-        if os.path.isdir(path):
-            handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        else:
-            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        """Hold an exclusive lock on a file (made when missing); the kernel lets go of it when the process dies."""
+        handle = _lock(path, os.O_RDWR | os.O_CREAT)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+    @contextlib.contextmanager
+    def locked_directory(self, path: str) -> Iterator[None]:
+        """The same on a directory itself; FileNotFoundError when it is not there, also when it went while we waited."""
+        handle = _lock(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
             yield
         finally:
             os.close(handle)
@@ -294,21 +297,27 @@ def _make_removable(path: str) -> None:
                 os.chmod(inner, 0o700)
 
 
-def _lock(path: str) -> int:
+def _lock(path: str, flags: int) -> int:
     while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        handle = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
-            held, there = os.fstat(handle), os.stat(path, follow_symlinks=False)
-        except FileNotFoundError:
-            held, there = None, None
+            # Whoever had it before may have moved or removed it; then what we hold keeps nobody out.
+            if _is_at(handle, path):
+                return handle
         except BaseException:
             os.close(handle)
             raise
-        # Whoever had the lock may have removed the file with its directory; then what we hold keeps nobody out.
-        if held is not None and there is not None and (held.st_dev, held.st_ino) == (there.st_dev, there.st_ino):
-            return handle
         os.close(handle)
+
+
+def _is_at(handle: int, path: str) -> bool:
+    held = os.fstat(handle)
+    try:
+        there = os.stat(path)
+    except FileNotFoundError:
+        return False
+    return (held.st_dev, held.st_ino) == (there.st_dev, there.st_ino)
 
 
 _RENAME_NOREPLACE = 1

@@ -1,0 +1,1 @@
+"""Drivers: how the verbs of the kinds are carried out on one platform."""
