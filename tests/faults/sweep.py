@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.faults.scene import ROOT, SCRIPT, Broken, Scene
+from tests.faults.scene import ROOT, SCRIPT, Broken, Scene, in_memory
 from tests.harness import Dropped, Points
 
 VERBS = {
@@ -64,7 +64,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def count(verb: str) -> int:
     """How many points a verb has when nothing stops it."""
-    with tempfile.TemporaryDirectory(prefix="vch-sweep-") as directory:
+    with tempfile.TemporaryDirectory(prefix="vch-sweep-", dir=in_memory()) as directory:
         scene = Scene(Path(directory))
         try:
             points = Points()
@@ -91,7 +91,7 @@ def prepare(scene: Scene, verb: str, odd: bool = True) -> None:
 
 def one(verb: str, number: int, *, kill: bool) -> None:
     """One verb stopped at one point, resumed and checked; in a scene of its own."""
-    with tempfile.TemporaryDirectory(prefix="vch-sweep-") as directory:
+    with tempfile.TemporaryDirectory(prefix="vch-sweep-", dir=in_memory()) as directory:
         scene = Scene(Path(directory))
         try:
             prepare(scene, verb)
@@ -136,7 +136,7 @@ def chain(part: int, parts: int) -> int:
     Together the parts stop at every point. How many stops there were; Broken at the first thing that does not hold.
     """
     stops = 0
-    with tempfile.TemporaryDirectory(prefix="vch-sweep-") as directory:
+    with tempfile.TemporaryDirectory(prefix="vch-sweep-", dir=in_memory()) as directory:
         scene = Scene(Path(directory))
         try:
             number, going = part + 1, True

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from tests.faults import sweep
-from tests.faults.scene import ROOT, Scene
+from tests.faults.scene import ROOT, Scene, in_memory
 
 
 @pytest.fixture
-def scene(tmp_path: Path):  # type: ignore[no-untyped-def]
-    made = Scene(tmp_path)
-    yield made
-    made.end()
+def scene():  # type: ignore[no-untyped-def]
+    with tempfile.TemporaryDirectory(prefix="vch-sweep-", dir=in_memory()) as directory:
+        made = Scene(Path(directory))
+        yield made
+        made.end()
 
 
 def test_dropped_at_every_write() -> None:

@@ -30,7 +30,7 @@ from vchlang import values as v
 from vchlang.analysis.program import BindStep, Composition, ElementDecl, HandleDecl, JoinStep, Where
 from vchlang.diagnostics import Code, Diagnostic, Label, Report
 from vchlang.kinds.schema import KINDS
-from vchlang.kinds.world import Absent, Capabilities, Finding, Observation, Present, Query, Unknown, object_key
+from vchlang.kinds.world import Absent, Capabilities, Commit, Finding, Observation, Present, Query, Unknown, object_key
 from vchlang.plan.compare import changes_of, commit_changes, commit_steps, effect_of
 from vchlang.plan.keep import kept
 from vchlang.plan.lower import Lowering
@@ -73,7 +73,6 @@ def queries(composition: Composition, request: Request) -> tuple[Query, ...]:
     lowering = _lowering(composition, request)
     rows = _rows(request.state)
     out: list[Query] = []
-    asked: set[tuple[str, str]] = set()
     for element in composition.elements.values():
         kind = KINDS[element.kind]
         if kind.recorded:
@@ -86,7 +85,8 @@ def queries(composition: Composition, request: Request) -> tuple[Query, ...]:
         # A shared path is asked about under the name that we would have there, to learn whether we are among its users.
         args = msgspec.convert(_constant(lowering.args(element)), kind.element.cls)
         out.append(Query(id=element.address, kind=element.kind, identity=identity, key=key, args=args))
-        asked.add((element.address, identity))
+        if element.kind == "executor" and element.verb != "existing":
+            out += _foresee(element, composition, lowering, identity)
     for row in request.state.objects:
         if (
             row.kind != "handle"
@@ -95,6 +95,18 @@ def queries(composition: Composition, request: Request) -> tuple[Query, ...]:
         ):
             out.append(_ask(f"{row.address}#{row.generation}", row))
     return tuple(out)
+
+
+def _foresee(element: ElementDecl, composition: Composition, lowering: Lowering, identity: str) -> list[Query]:
+    """Ask which addresses an executor's networks will have, where the driver can tell before it gives them."""
+    steps = [step for handle in composition.handles if handle.executor == element.address for step in handle.steps]
+    binds = {(one.address, one.role): one for one in steps if isinstance(one, BindStep) and one.kind == "network"}
+    joins = [one for one in steps if isinstance(one, JoinStep) and one.kind == "network"]
+    if not joins:
+        return []
+    args = lowering.commit(element, joins, binds)
+    args["members"] = [one for one in args["members"] if not _pending(one)]
+    return [Query(id=element.address + HANDLE, kind="handle", identity=identity, args=msgspec.convert(args, Commit))]
 
 
 def build(
@@ -576,6 +588,7 @@ class _Builder:
         }
         args = self.lowering.commit(element, joins, binds)
         notes, implied = kept(element, joins, binds, self.composition, self.capabilities, self.say)
+        notes = (*notes, *self.addresses(element, joins, binds))
         needs: set[tuple[str, ...]] = {("element", element.address)}
         for handle in handles:
             for step in handle.steps:
@@ -624,6 +637,25 @@ class _Builder:
             notes=notes,
         )
         return action == "commit"
+
+    def addresses(
+        self, element: ElementDecl, joins: list[JoinStep], binds: dict[tuple[str, str], BindStep]
+    ) -> list[str]:
+        """What each address of the script is on the platform, where that is another one."""
+        seen = self.observed.get(element.address + HANDLE)
+        told = seen.facts.get("address", {}) if isinstance(seen, Absent | Present) else {}
+        by_address: dict[str, list[JoinStep]] = {}
+        for join in joins:
+            if join.kind == "network" and join.role in told and (join.address, join.role) in binds:
+                by_address.setdefault(told[join.role], []).append(join)
+        out: list[str] = []
+        for address, joined in by_address.items():
+            ips = [binds[one.address, one.role].body.get("ip") for one in joined]
+            ip = next((one for one in ips if isinstance(one, v.VariantValue)), None)
+            written = ip.fields.get("address") if ip is not None and ip.case == "static" else None
+            roles = ", ".join(one.role for one in joined)
+            out.append(f"{roles}: {written or 'dhcp'} answers on {address}")
+        return out
 
     def plan_power(self, element: ElementDecl, running: bool, changed: bool) -> None:
         powers = [one for one in self.composition.powers if one.executor == element.address]

@@ -15,6 +15,8 @@ from vchlang.analysis.program import BindStep, Composition, ElementDecl, JoinSte
 from vchlang.kinds.world import Capabilities
 
 _ANY = "any"
+_OF_TASKS = {"limits": "limits of a task", "tls": "tls"}
+"""Fields of a task's bind that are promises, by the word that a driver has for them."""
 
 
 def kept(
@@ -56,8 +58,8 @@ def _promises(step: BindStep) -> list[tuple[str, Where]]:
         out += [(name, spans[name]) for name in ("noexec", "squash") if body.get(name) is True]
     elif step.kind == "executor":
         out += [(name, spans[name]) for name in ("cpus", "memory") if name in body]
-    elif step.kind == "task" and "limits" in body:
-        out.append(("memory", spans["limits"]))
+    elif step.kind == "task":
+        out += [(word, spans[name]) for name, word in _OF_TASKS.items() if name in body]
     return out
 
 

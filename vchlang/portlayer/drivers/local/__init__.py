@@ -64,6 +64,7 @@ class LocalDriver:
             "network": self._networks.observe,
             "storage": self._storages.observe,
             "executor": self._executors.observe,
+            "handle": self._executors.foresee,
         }
 
     @property

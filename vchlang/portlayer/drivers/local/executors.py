@@ -13,12 +13,12 @@ import msgspec
 
 from vchlang import values as v
 from vchlang.kinds.compute import Executor
-from vchlang.kinds.world import Commit, NetworkMember, Observation, Present, Query, StorageMember
+from vchlang.kinds.world import Absent, Commit, NetworkMember, Observation, Present, Query, StorageMember
 from vchlang.portlayer.driver import DriverError, Outcome, Step
 from vchlang.portlayer.drivers.implements import implements
 from vchlang.portlayer.drivers.local import mounts, records
 from vchlang.portlayer.drivers.local.compose import Composed, asked_address, compose, refuse_unkept, wants_address
-from vchlang.portlayer.drivers.local.leases import Leases, nics
+from vchlang.portlayer.drivers.local.leases import Leases, lease_for, nics
 from vchlang.portlayer.drivers.local.networks import Networks
 from vchlang.portlayer.drivers.local.paths import Paths
 from vchlang.portlayer.drivers.local.pools import Pools
@@ -63,6 +63,20 @@ class Executors:
         )
 
     # ---- making and removing -------------------------------------------------------------------------------------
+
+    def foresee(self, query: Query) -> Observation:
+        """The addresses that a composition will answer on, by role, unless somebody takes one until then."""
+        commit = query.args
+        networks = tuple(one for one in commit.members if isinstance(one, NetworkMember))
+        home = self.tenants.home(query.identity)
+        record = self.tenants.read(home)
+        held = record.leases if record is not None else {}
+        address = {
+            member.role: held.get(nic) or lease_for(self._paths.world, home.identity, nic)
+            for nic, joined in nics(networks).items()
+            for member in joined
+        }
+        return Absent(facts={"address": address})
 
     @implements("executor", "create")
     def create(self, step: Step) -> Outcome:
