@@ -1,0 +1,78 @@
+"""Text to tokens: one regular expression, made from the terminals of the grammar.
+
+Tokens are three lists (kinds, texts, ends) rather than objects; what stands between two tokens is space and comments.
+The scan always ends and is linear: a character that begins no token is a token itself, of the kind BAD, and an unclosed
+text one to the end of its line.
+"""
+
+from __future__ import annotations
+
+import re
+
+from vchlang.syntax.tables import BAD, END, Table
+
+
+class Lexer:
+    """The tokens of one grammar."""
+
+    def __init__(self, table: Table) -> None:
+        self._words = {**table.words, "": END}
+        self._number = {name: n for n, name in enumerate(table.terminals)}
+        skip = "|".join(_possessive(table.patterns[name]) for name in table.ignored)
+        tokens = [_possessive(pattern) for name, pattern in table.patterns.items() if name not in table.ignored]
+        # Reserved words are names to this expression; signs come with the longest first.
+        signs = sorted((word for word in table.words if not word.isalpha()), key=lambda word: (-len(word), word))
+        tokens[1:1] = [re.escape(sign) for sign in signs]
+        self._next = re.compile(f"(?:{skip})*+({'|'.join(tokens)}|({_UNCLOSED})|{_OTHER}|\\Z)(?(2)[^\\n]*+)").finditer
+
+    def scan(self, text: str) -> tuple[list[int], list[str], list[int]]:
+        """Kinds, texts and ends of the tokens; the last is END, at the end of the text and with no text of its own."""
+        texts: list[str] = []
+        ends: list[int] = []
+        add, end = texts.append, ends.append
+        for found in self._next(text):
+            add(found[1])
+            end(found.end(1))
+        if len(texts) > 1 and not texts[-2]:  # after comments at the end of the text, its end is found twice
+            del texts[-1], ends[-1]
+        kinds = _Kinds(self._words)
+        kinds.number = self._number
+        return list(map(kinds.__getitem__, texts)), texts, ends
+
+
+# Of an unclosed text only the quotes are the token, and the rest of its line is passed over, so that no later scan
+# begins in the middle of what was meant as text. A stray backslash does the same: it could hide a quote from the scan
+# of an unclosed text before it, and each one hidden would begin another scan to the end of the file.
+_UNCLOSED = r"""\"(?:"")?|'(?:'')?|\\"""
+_OTHER = r"[^ \t\r\n#]"
+
+
+def _possessive(pattern: str) -> str:
+    """The same pattern without a way back: each loop of a terminal goes on with what cannot follow it, so there is only
+    one way to match, and no stack of other ways is kept for a text of megabytes."""
+    classes = re.sub(r"(\[\^(?:\\.|[^\]\\])*\])\|", r"\1++|", pattern)
+    return re.sub(r"([\])])([*+])(?![+])", r"\1\2+", classes)
+
+
+class _Kinds(dict[str, int]):
+    """From the text of a token to its kind. What is no word of the grammar is told by its first character."""
+
+    number: dict[str, int]
+
+    def __missing__(self, text: str) -> int:
+        first = text[0]
+        if "a" <= first <= "z" or "A" <= first <= "Z" or first == "_":
+            kind = self.number["NAME"]
+        elif "0" <= first <= "9":
+            kind = self.number["NUMBER"]
+        elif len(text) == 1 or text in _QUOTES:
+            kind = BAD
+        elif first == '"':
+            kind = self.number["TEXT" if text.startswith('"""') else "STRING"]
+        else:
+            kind = self.number["RAW_TEXT" if text.startswith("'''") else "RAW"]
+        self[text] = kind
+        return kind
+
+
+_QUOTES = ('"""', "'''")

@@ -1,0 +1,403 @@
+"""Text to nodes: the loop that runs the grammar's table.
+
+Without a mistake the whole text is one run of the automaton, and what it accepts is exactly what Lark accepts. Each
+top-level statement that is complete leaves the stacks at once and becomes a chunk, with offsets from the chunk's begin.
+At a mistake `vchlang.syntax.mend` takes over from the begin of that statement.
+"""
+
+from __future__ import annotations
+
+import gc
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from vchlang.codes import LIMIT_DEPTH, LIMIT_SIZE
+from vchlang.diagnostics import Code, Diagnostic, Report
+from vchlang.syntax import build, tables
+from vchlang.syntax.ast import Broken, Chunk, Expr, Statement
+from vchlang.syntax.build import DEEPEST, TooDeep, too_deep
+from vchlang.syntax.lexer import Lexer
+from vchlang.syntax.tables import END, Production, Table
+from vchlang.text import SourceText, Span
+
+LARGEST = 16 * 1024 * 1024  # code points of one text
+DEEPEST_STACK = 5 * DEEPEST  # symbols: at most five of them make one level of nodes
+
+
+class Parsed(msgspec.Struct, frozen=True):
+    """A text as statements, with everything that is wrong with its syntax."""
+
+    source: SourceText
+    doc: str  # the file's own `##` text: first in the file, with an empty line after it
+    chunks: tuple[Chunk, ...]  # their texts, one after the other, are the source
+    diagnostics: tuple[Diagnostic, ...]
+
+    def statements(self) -> Iterator[tuple[int, Statement]]:
+        """The top-level statements in order, each with the offset that its places count from."""
+        for chunk in self.chunks:
+            if chunk.statement is not None:
+                yield chunk.base, chunk.statement
+
+
+def parse(source: SourceText) -> Parsed:
+    """Parse a script or a module. Never raises, whatever the text."""
+    text = source.text
+    run = Run(machine(), source)
+    if len(text) > LARGEST:
+        run.note(LIMIT_SIZE, 0, 0, _TOO_LARGE)
+        whole = Statement(0, len(text), "", (), Broken(0, len(text), "", ()))
+        return Parsed(source, "", (Chunk(0, text, whole),), run.report.freeze())
+    collecting = gc.isenabled()
+    gc.disable()  # nodes are outside of the collector, but each list on the way to them hastens its next run
+    try:
+        run.scan(text)
+        if not run.all():
+            from vchlang.syntax.mend import mend
+
+            mend(run)
+        return Parsed(source, file_doc(text), tuple(run.chunks()), run.report.freeze())
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def parse_expression(source: SourceText) -> tuple[Expr | None, tuple[Diagnostic, ...]]:
+    """Parse a lone expression, such as the text of `-p name=…`; None where it is broken. Offsets count from the begin
+    of the text."""
+    run = Run(machine(), source)
+    if len(source.text) > LARGEST:
+        run.note(LIMIT_SIZE, 0, 0, _TOO_LARGE)
+        return None, run.report.freeze()
+    node = run.expression(source.text, 0)
+    return (None if run.spoiled else node), run.report.freeze()
+
+
+def tree(text: str) -> tuple[Any, ...] | None:
+    """What Lark makes of the grammar, as (rule, children…), from the loop that `parse` runs; None for a text with a
+    mistake. It is how the tests hold the two together."""
+    run = Run(_tree_machine(), SourceText("", text))
+    run.scan(text)
+    return ("start", *(statement for _, statement in run.found)) if run.all() else None
+
+
+def file_doc(text: str) -> str:
+    """The `##` lines that a file begins with, where an empty line or nothing follows; a `#!` line may stand before."""
+    lines: list[str] = []
+    at = 0
+    while at < len(text):
+        end = text.find("\n", at)
+        line = text[at : end if end >= 0 else len(text)].strip()
+        if line.startswith("##"):
+            lines.append(_doc_line(line))
+        elif line:
+            if at or not line.startswith("#!"):
+                return ""
+        elif lines:
+            break
+        if end < 0:
+            break
+        at = end + 1
+    return "\n".join(lines)
+
+
+def _doc_line(line: str) -> str:
+    return line[3:] if line.startswith("## ") else line[2:]
+
+
+_DOCS = re.compile(r"^(?:[ \t]*+##[^\n]*+\n)++", re.MULTILINE)
+_TOO_LARGE = f"the text has more than {LARGEST // 1024 // 1024} million characters"
+TOO_DEEP = f"this nests deeper than {DEEPEST} levels"
+
+
+# ---- the automaton -------------------------------------------------------------------------------------------------
+
+
+class Goto(dict[int, int]):
+    """From the state below a rule's symbols plus the next terminal to the state after the reduction, and after all the
+    unit reductions that follow from it: from `reference` over `postfix` and `operation` to `expr` in one step."""
+
+    __slots__ = ("after", "machine")
+
+    def __init__(self, machine: Machine, after: dict[int, int]) -> None:
+        self.machine = machine
+        self.after = after
+
+    def __missing__(self, key: int) -> int:
+        machine = self.machine
+        terminal = key % machine.width
+        below = key - terminal
+        state = self.after[below]
+        while (action := machine.actions[state + terminal]) < 0:
+            mode, _, _, _, goto = machine.rules[action]
+            if mode != build.UNIT:
+                break
+            state = goto.after[below]
+        self[key] = state
+        return state
+
+
+class Machine:
+    """A table with what to do at each reduction."""
+
+    def __init__(self, table: Table, action: Callable[[Production], build.Action]) -> None:
+        self.width = table.width
+        self.actions = table.actions
+        self.starts = table.starts
+        self.terminals = table.terminals
+        self.words = table.words
+        self.lexer = Lexer(table)
+        gotos = {origin: Goto(self, after) for origin, after in table.gotos.items()}
+        nowhere = Goto(self, {})
+        # How to call; from which index its symbols lie on the stacks, and from which all of them but the first; the
+        # action; where to go. From the last rule to the first, so that the number of a reduction, which is below zero,
+        # is the index of its rule.
+        self.rules: list[tuple[int, int, int, Any, Goto]] = []
+        for rule in reversed(table.rules[1:]):
+            mode, does = action(rule) if rule.origin != tables.START else (_ACCEPT, None)
+            if mode == build.PLACES:
+                does = (does, None)
+            elif mode == build.CHILDREN:
+                mode, does = build.PLACES, (does, _children(rule))
+            length = len(rule.symbols)
+            self.rules.append((mode, -length, 1 - length, does, gotos.get(rule.origin, nowhere)))
+        start = table.starts[tables.START]
+        self.statement = gotos["statement"]
+        self.starters = frozenset(n for n in range(2, table.width) if table.actions[start + n] > 0)
+
+
+_ACCEPT = 8  # a mode beside those of `build`: the text is at its end
+_MODES = (build.ONE, build.UNIT, build.APPEND, build.NODE, build.CONTEXT, build.PLACES, build.STATEMENT)
+
+
+def _children(rule: Production) -> tuple[int | None, ...]:
+    """Which symbols an action of the mode CHILDREN gets; None for a part that is absent."""
+    found: list[int | None] = []
+    for index, _, absent in rule.children:
+        found += [None] * absent
+        found.append(index)
+    return (*found, *([None] * rule.absent))
+
+
+@cache
+def machine() -> Machine:
+    """The automaton that makes nodes; made at the first text."""
+    return Machine(tables.load(), build.action)
+
+
+@cache
+def _tree_machine() -> Machine:
+    return Machine(tables.load(), build.tree_action)
+
+
+class Run:
+    """One text on its way through the automaton."""
+
+    def __init__(self, machine: Machine, source: SourceText) -> None:
+        self.machine = machine
+        self.source = source
+        self.report = Report(source.name)
+        self.found: list[tuple[int, Any]] = []  # complete top-level statements, each with its base
+        self.spoiled = False  # the innermost statement that is not complete yet is to become Broken
+        # An offset in a node is that of its token less `origin`, and its place in the file is the offset plus `base`.
+        # Both are where the statement's chunk begins, but in an interpolation.
+        self.base = self.origin = 0
+        self.first = 0  # the token that the top-level statement at hand begins with
+        self.at = 0  # the token at which the run stopped
+        self.levels = 0  # of interpolations around this one
+        self.states: list[int] = []
+        self.values: list[Any] = []
+        self.places: list[int] = []  # the offset at which each value begins
+
+    def scan(self, text: str) -> None:
+        self.text = text
+        self.kinds, self.texts, self.ends = self.machine.lexer.scan(text)
+        # Runs of `##` lines, by where the line after them begins.
+        self.docs = {found.end(): found.span() for found in _DOCS.finditer(text)} if "##" in text else {}
+
+    def all(self) -> bool:
+        """Run over the whole text; False at a mistake, with `first` at the statement that it is in."""
+        self.restart(0)
+        try:
+            return self.go(0)
+        except TooDeep:
+            return False
+
+    def restart(self, token: int) -> None:
+        """Be between two top-level statements, before `token`."""
+        self.first = token
+        self.states[:] = [self.machine.starts[tables.START]]
+        self.values.clear()
+        self.places.clear()
+        self.spoiled = False
+
+    # -- what actions ask for: build.Context
+
+    def note(self, code: Code, start: int, end: int, message: str, hint: str = "") -> None:
+        self.report.report(code, Span(self.base + start, self.base + end), message, hint=hint or None)
+
+    def spoil(self, code: Code, start: int, end: int, message: str, hint: str = "") -> None:
+        if not self.spoiled:
+            self.note(code, start, end, message, hint)
+        self.spoiled = True
+
+    def expression(self, text: str, offset: int) -> Expr | None:
+        inner = Run(self.machine, self.source)
+        inner.report = self.report
+        inner.spoiled = self.spoiled
+        inner.levels = self.levels + 1
+        inner.base = self.base
+        inner.origin = -offset
+        inner.scan(text)
+        inner.states.append(self.machine.starts[tables.EXPR])
+        try:
+            if inner.levels <= DEEPEST and inner.go(0):
+                if not too_deep(inner.values[0], inner.levels):
+                    self.spoiled = inner.spoiled
+                    return inner.values[0]  # type: ignore[no-any-return]
+            elif inner.levels <= DEEPEST:
+                from vchlang.syntax.mend import explain
+
+                explain(inner)
+                self.spoiled = True
+                return None
+        except TooDeep:
+            pass
+        self.spoil(LIMIT_DEPTH, offset, offset + len(text), TOO_DEEP)
+        return None
+
+    # -- the loop
+
+    def go(self, token: int) -> bool:
+        """Run from `token` on, with the stacks as they are, to the end (True) or to a mistake (False, `at`)."""
+        actions, rules = self.machine.actions, self.machine.rules
+        kinds, texts, ends = self.kinds, self.texts, self.ends
+        states, values, places = self.states, self.values, self.places
+        one, unit, append, node, context, symbols, statement = _MODES
+        origin = self.origin
+        last = ends[token - 1] - origin  # where the token before ends
+        state = states[-1]
+        while True:
+            kind = kinds[token]
+            while (action := actions[state + kind]) < 0:
+                mode, length, drop, does, goto = rules[action]
+                if mode == one:
+                    values[-1] = does(places[-1], last, values[-1])
+                elif mode == unit:
+                    pass
+                elif mode == append:
+                    value = values[does]
+                    del values[drop:], states[drop:], places[drop:]
+                    values[-1].append(value)
+                elif mode == node:
+                    if len(states) > DEEPEST_STACK:
+                        raise TooDeep
+                    value = does(places[drop - 1], last, values[length:])
+                    del values[drop:], states[drop:], places[drop:]
+                    values[-1] = value
+                elif mode == context:
+                    value = does(self, places[length], last, values[length:])
+                    if drop:
+                        del values[drop:], states[drop:], places[drop:]
+                    values[-1] = value
+                elif mode == symbols:
+                    if len(states) > DEEPEST_STACK:
+                        raise TooDeep
+                    does, children = does
+                    begun, taken = places[length:], values[length:]
+                    if children is None:
+                        value = does(begun[0], last, taken, begun)
+                    else:
+                        value = does(
+                            begun[0],
+                            last,
+                            [None if n is None else taken[n] for n in children],
+                            [0 if n is None else begun[n] for n in children],
+                        )
+                    if drop:
+                        del values[drop:], states[drop:], places[drop:]
+                    values[-1] = value
+                elif mode == statement:
+                    taken = values[length:]
+                    if drop:
+                        del values[drop:], states[drop:], places[drop:]
+                    value = self.statement(places[-1], last, taken) if does is None else does(0, 0, taken)
+                    if len(states) == 2:  # nothing below it but the start: a top-level statement
+                        del states[1:], values[:], places[:]
+                        self.complete(value, token)
+                        origin = self.origin
+                        state = states[0]
+                        continue
+                    values[-1] = value
+                else:
+                    return True
+                state = states[-1] = goto[states[-2] + kind]
+            if action == 0:
+                self.at = token
+                return False
+            if kind == END:  # it is shifted after a lone expression only
+                return True
+            states.append(action)
+            state = action
+            text = texts[token]
+            end = ends[token]
+            last = end - origin
+            values.append(text)
+            places.append(last - len(text))
+            token += 1
+
+    def statement(self, start: int, end: int, taken: list[Any]) -> Statement:
+        """The node of a statement whose decorators and kind have been reduced."""
+        decorators, node = taken if len(taken) == 2 else ((), taken[0])
+        doc = self._doc(self.base + start) if self.docs else ""
+        if self.spoiled:
+            from vchlang.syntax.mend import broken
+
+            self.spoiled = False
+            node = broken(self, start, end)
+        return Statement(start, end, doc, tuple(decorators), node)
+
+    def complete(self, statement: Any, token: int) -> None:
+        """Take up a top-level statement; the next one begins with `token`."""
+        if isinstance(statement, Statement) and statement.end - statement.start > DEEPEST and too_deep(statement):
+            raise TooDeep
+        self.found.append((self.base, statement))
+        self.first = token
+        self.rebase(token)
+
+    def rebase(self, token: int) -> None:
+        """Let offsets count from the chunk that begins after the line that the token before `token` ends on."""
+        last = self.ends[token - 1] if token else 0
+        start = self.ends[token] - len(self.texts[token])
+        line = self.text.find("\n", last, start)
+        self.base = self.origin = start if line < 0 else line + 1
+
+    def _doc(self, start: int) -> str:
+        """The `##` lines directly above the statement that begins at `start` of the text."""
+        line = self.text.rfind("\n", 0, start) + 1
+        found = self.docs.get(line)
+        if found is None or self.text[line:start].strip():
+            return ""
+        # What looks like comments could be the end of a text: then the token before ends below where they begin.
+        token = bisect_right(self.ends, start)
+        if token and self.ends[token - 1] > found[0]:
+            return ""
+        return "\n".join(_doc_line(one.strip()) for one in self.text[found[0] : line - 1].split("\n"))
+
+    def chunks(self) -> Iterator[Chunk]:
+        """The text, cut where each statement's offsets begin to count."""
+        text = self.text
+        found = self.found
+        for index, (base, statement) in enumerate(found):
+            if index + 1 < len(found):
+                end = found[index + 1][0]
+            else:
+                end = self.base if text[self.base :].strip() else len(text)
+            yield Chunk(base, text[base:end], statement)
+        rest = self.base if found else 0
+        if text[rest:].strip() or (text and not found):
+            yield Chunk(rest, text[rest:], None)
