@@ -154,7 +154,7 @@ def demo() -> None:
     say(
         "\nIt runs, detached from this terminal. What to try next:\n"
         "  .venv/bin/vch logs personality            what a task wrote\n"
-        f"  edit {SEED}, say  param log_space: Bytes = 8GiB\n"
+        f"  edit {SEED}, say  cpus: 2 to cpus: 1\n"
         f"  .venv/bin/vch plan {SEED}       the change, and why\n"
         f"  .venv/bin/vch apply {SEED}      make it so\n"
         f"  .venv/bin/vch destroy {SEED}    and nothing is left"

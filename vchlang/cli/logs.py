@@ -41,7 +41,7 @@ def run(given: Given, terminal: Terminal, machine: Machine) -> int:
     else:
         names = (deployment_name(given, script),)
     identity = _find(task, names, target)
-    data, at = target.watch.log(identity, task)
+    data, at = target.watch().log(identity, task)
     text = data.decode("utf-8", "backslashreplace")
     shown = text.splitlines() if lines is None else text.splitlines()[-lines:] if lines else []
     if shown:
@@ -53,7 +53,7 @@ def _follow(identity: str, task: str, at: int, target: Target, terminal: Termina
     rest = b""
     try:
         while not terminal.closed:
-            data, at = target.watch.log(identity, task, at)
+            data, at = target.watch().log(identity, task, at)
             # A line is printed when it is whole: half a character, or half of an escape, is none yet.
             *whole, rest = (rest + data).split(b"\n")
             if whole:

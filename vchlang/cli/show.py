@@ -111,7 +111,7 @@ def _object(row: ObjectRow, seen: Observation | None) -> dict[str, Any]:
 def _executor(row: ObjectRow, seen: Observation | None, deployment: Deployment, target: Target) -> dict[str, Any]:
     state = seen.state if isinstance(seen, Present) else "absent" if isinstance(seen, Absent) else "unknown"
     addresses = seen.facts.get("address") if isinstance(seen, Present) else None
-    status = target.watch.status(row.identity) if isinstance(seen, Present) else {}
+    status = target.watch().status(row.identity) if isinstance(seen, Present) else {}
     told: dict[str, Any] = status.get("tasks") or {}
     return {
         "address": row.address,

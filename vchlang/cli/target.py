@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import msgspec
@@ -49,7 +50,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     driver: Driver
     store: Store
-    watch: Watching
+    watch: Callable[[], Watching]
 
 
 def setting(path: str, environment: str) -> Setting:
@@ -91,7 +92,6 @@ def connect(setting: Setting, machine: Machine) -> Target:
         )
         raise Refusal([problem("unsupported", message, 'target = "local" is there')])
     from vchlang.portlayer.drivers.local import Inventory, LocalDriver
-    from vchlang.portlayer.drivers.local.watch import Watch
 
     kept = setting.project.kept_in(environment.name)
     inventory = Inventory(
@@ -100,11 +100,17 @@ def connect(setting: Setting, machine: Machine) -> Target:
         datastores=environment.inventory.datastores,
     )
     world, root = os.path.join(kept, "world"), setting.project.root
+
+    def watch() -> Watching:
+        from vchlang.portlayer.drivers.local.watch import Watch  # it talks to tethers, which a plan has no use for
+
+        return Watch(world, inventory, root)
+
     return Target(
         name=environment.target,
         driver=LocalDriver(world, inventory, machine, project_root=root),
         store=SqliteStore(os.path.join(kept, "state.db"), machine),
-        watch=Watch(world, inventory, root),
+        watch=watch,
     )
 
 
