@@ -9,7 +9,7 @@ leaps over chains of those.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from vchlang.codes import BAD_ESCAPE, CHAINED_COMPARISON, SYNTAX, UNCLOSED
@@ -192,11 +192,11 @@ def _decorator(s: int, e: int, v: list[Any], p: list[int]) -> Decorator:
     return Decorator(s, e, _word(p[1], v[1]), args)
 
 
-def _import(s: int, e: int, v: list[Any], p: list[int]) -> Import:
+def _import(s: int, e: int, v: Sequence[Any], p: Sequence[int]) -> Import:
     return Import(s, e, tuple(v[0]), v[1])
 
 
-def _imported(s: int, e: int, v: list[Any], p: list[int]) -> Imported:
+def _imported(s: int, e: int, v: Sequence[Any], p: Sequence[int]) -> Imported:
     return Imported(s, e, _word(p[0], v[0]), _maybe_word(p[1], v[1]))
 
 
@@ -204,41 +204,41 @@ def _param(s: int, e: int, v: list[Any]) -> Param:
     return Param(s, e, v[1])
 
 
-def _declaration(s: int, e: int, v: list[Any], p: list[int]) -> Declaration:
+def _declaration(s: int, e: int, v: Sequence[Any], p: Sequence[int]) -> Declaration:
     return Declaration(s, e, _word(p[0], v[0]), v[1], v[2], v[3])
 
 
-def _where(s: int, e: int, v: list[Any], p: list[int]) -> Where:
+def _where(s: int, e: int, v: Sequence[Any], p: Sequence[int]) -> Where:
     return Where(s, e, v[0], v[1])
 
 
-def _let(s: int, e: int, v: list[Any], p: list[int]) -> Let:
+def _let(s: int, e: int, v: Sequence[Any], p: Sequence[int]) -> Let:
     return Let(s, e, _word(p[0], v[0]), v[1], v[2])
 
 
-def _output(s: int, e: int, v: list[Any], p: list[int]) -> Output:
+def _output(s: int, e: int, v: Sequence[Any], p: Sequence[int]) -> Output:
     return Output(s, e, _word(p[0], v[0]), v[1], v[2])
 
 
-def _type_def(s: int, e: int, v: list[Any], p: list[int]) -> TypeDef:
+def _type_def(s: int, e: int, v: Sequence[Any], p: Sequence[int]) -> TypeDef:
     return TypeDef(s, e, _word(p[0], v[0]), v[1], v[2])
 
 
-def _fn(s: int, e: int, v: list[Any], p: list[int]) -> Fn:
-    params = tuple(v.pop(1)) if type(v[1]) is list else ()
-    return Fn(s, e, _word(p[0], v[0]), params, v[1], v[2])
+def _fn(s: int, e: int, v: Sequence[Any], p: Sequence[int]) -> Fn:
+    name, *params, result, body = v
+    return Fn(s, e, _word(p[0], name), tuple(params[0]) if params else (), result, body)
 
 
-def _component(s: int, e: int, v: list[Any], p: list[int]) -> Component:
-    params = tuple(v.pop(1)) if type(v[1]) is list else ()
-    return Component(s, e, _word(p[0], v[0]), params, v[1], v[2], v[3])
+def _component(s: int, e: int, v: Sequence[Any], p: Sequence[int]) -> Component:
+    name, *params, inside, at, body = v
+    return Component(s, e, _word(p[0], name), tuple(params[0]) if params else (), inside, at, body)
 
 
-def _clause(s: int, e: int, v: list[Any], p: list[int]) -> Clause:
+def _clause(s: int, e: int, v: Sequence[Any], p: Sequence[int]) -> Clause:
     return Clause(s, e, _word(p[0], v[0]), v[1])
 
 
-def _element(s: int, e: int, v: list[Any], p: list[int]) -> Element:
+def _element(s: int, e: int, v: Sequence[Any], p: Sequence[int]) -> Element:
     return Element(s, e, _word(s, v[0]), _word(p[1], v[1]), v[2], v[3], v[4], v[5])
 
 
@@ -250,19 +250,19 @@ def _bare_target(s: int, e: int, v: str) -> Target:
     return Target(s, e, Word(s, e, v), ())
 
 
-def _segment(s: int, e: int, v: list[Any], p: list[int]) -> Segment:
+def _segment(s: int, e: int, v: Sequence[Any], p: Sequence[int]) -> Segment:
     return Segment(s, e, _word(s, v[0]), v[1], v[2], v[3])
 
 
-def _rule(s: int, e: int, v: list[Any], p: list[int]) -> Rule:
+def _rule(s: int, e: int, v: Sequence[Any], p: Sequence[int]) -> Rule:
     return Rule(s, e, _word(s, v[0]), v[1], _maybe_word(p[2], v[2]), v[3])
 
 
-def _handle(s: int, e: int, v: list[Any], p: list[int]) -> Handle:
+def _handle(s: int, e: int, v: Sequence[Any], p: Sequence[int]) -> Handle:
     return Handle(s, e, v[0], v[1])
 
 
-def _join(s: int, e: int, v: list[Any], p: list[int]) -> Join:
+def _join(s: int, e: int, v: Sequence[Any], p: Sequence[int]) -> Join:
     return Join(s, e, v[0], _maybe_word(p[1], v[1]), v[2], v[3])
 
 
@@ -282,7 +282,7 @@ def _bind_too_both(s: int, e: int, v: list[Any], p: list[int]) -> BindToo:
     return BindToo(s, e, _word(p[1], v[1]), v[3], v[4])
 
 
-def _bind(s: int, e: int, v: list[Any], p: list[int]) -> Bind:
+def _bind(s: int, e: int, v: Sequence[Any], p: Sequence[int]) -> Bind:
     return Bind(s, e, v[0], _maybe_word(p[1], v[1]), v[2], v[3])
 
 
@@ -290,32 +290,32 @@ def _power(s: int, e: int, v: list[Any]) -> Power:
     return Power(s, e, _word(s, v[0]), v[1])
 
 
-def _wait(s: int, e: int, v: list[Any], p: list[int]) -> Wait:
+def _wait(s: int, e: int, v: Sequence[Any], p: Sequence[int]) -> Wait:
     return Wait(s, e, v[0], _word(p[1], v[1]), v[2])
 
 
-def _for(s: int, e: int, v: list[Any], p: list[int]) -> For:
+def _for(s: int, e: int, v: Sequence[Any], p: Sequence[int]) -> For:
     return For(s, e, _names(v, p), v[2], v[3])
 
 
-def _names(v: list[Any], p: list[int]) -> tuple[Word, ...]:
+def _names(v: Sequence[Any], p: Sequence[int]) -> tuple[Word, ...]:
     first = _word(p[0], v[0])
     return (first,) if v[1] is None else (first, _word(p[1], v[1]))
 
 
-def _if(s: int, e: int, v: list[Any], p: list[int]) -> If:
+def _if(s: int, e: int, v: Sequence[Any], p: Sequence[int]) -> If:
     return If(s, e, v[0], v[1], v[2])
 
 
-def _check(s: int, e: int, v: list[Any], p: list[int]) -> Check:
+def _check(s: int, e: int, v: Sequence[Any], p: Sequence[int]) -> Check:
     return Check(s, e, _word(s, v[0]), v[1], v[2])
 
 
-def _test(s: int, e: int, v: list[Any], p: list[int]) -> Test:
+def _test(s: int, e: int, v: Sequence[Any], p: Sequence[int]) -> Test:
     return Test(s, e, v[0], v[1], v[2])
 
 
-def _manifest(s: int, e: int, v: list[Any], p: list[int]) -> Manifest:
+def _manifest(s: int, e: int, v: Sequence[Any], p: Sequence[int]) -> Manifest:
     return Manifest(s, e, _word(p[0], v[0]), v[1])
 
 
@@ -586,7 +586,7 @@ def _map_for(s: int, e: int, v: list[Any]) -> MapFor:
     return MapFor(s, e, v[1], v[3], v[5])
 
 
-def _each(s: int, e: int, v: list[Any], p: list[int]) -> Each:
+def _each(s: int, e: int, v: Sequence[Any], p: Sequence[int]) -> Each:
     return Each(s, e, _names(v, p), v[2], v[3])
 
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import gc
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -109,7 +110,7 @@ def _doc_line(line: str) -> str:
     return line[3:] if line.startswith("## ") else line[2:]
 
 
-_DOCS = re.compile(r"^(?:[ \t]*+##[^\n]*+\n)++", re.MULTILINE)
+_DOCS = re.compile(r"^(?:[ \t]*+##[^\n]*+\n)++[ \t]*+", re.MULTILINE)
 _TOO_LARGE = f"the text has more than {LARGEST // 1024 // 1024} million characters"
 TOO_DEEP = f"this nests deeper than {DEEPEST} levels"
 
@@ -174,13 +175,16 @@ _ACCEPT = 8  # a mode beside those of `build`: the text is at its end
 _MODES = (build.ONE, build.UNIT, build.APPEND, build.NODE, build.CONTEXT, build.PLACES, build.STATEMENT)
 
 
-def _children(rule: Production) -> tuple[int | None, ...]:
-    """Which symbols an action of the mode CHILDREN gets; None for a part that is absent."""
-    found: list[int | None] = []
+def _children(rule: Production) -> Callable[[list[Any]], Sequence[Any]]:
+    """Picks from a rule's symbols those that an action of the mode CHILDREN gets. Where a part of the rule is absent it
+    picks what stands behind the symbols."""
+    behind = len(rule.symbols)
+    found: list[int] = []
     for index, _, absent in rule.children:
-        found += [None] * absent
+        found += [behind] * absent
         found.append(index)
-    return (*found, *([None] * rule.absent))
+    found += [behind] * rule.absent
+    return itemgetter(*found)
 
 
 @cache
@@ -216,7 +220,7 @@ class Run:
     def scan(self, text: str) -> None:
         self.text = text
         self.kinds, self.texts, self.ends = self.machine.lexer.scan(text)
-        # Runs of `##` lines, by where the line after them begins.
+        # Runs of `##` lines, by where what stands on the line below begins.
         self.docs = {found.end(): found.span() for found in _DOCS.finditer(text)} if "##" in text else {}
 
     def all(self) -> bool:
@@ -312,12 +316,9 @@ class Run:
                     if children is None:
                         value = does(begun[0], last, taken, begun)
                     else:
-                        value = does(
-                            begun[0],
-                            last,
-                            [None if n is None else taken[n] for n in children],
-                            [0 if n is None else begun[n] for n in children],
-                        )
+                        taken.append(None)
+                        begun.append(0)
+                        value = does(begun[0], last, children(taken), children(begun))
                     if drop:
                         del values[drop:], states[drop:], places[drop:]
                     values[-1] = value
@@ -353,7 +354,8 @@ class Run:
     def statement(self, start: int, end: int, taken: list[Any]) -> Statement:
         """The node of a statement whose decorators and kind have been reduced."""
         decorators, node = taken if len(taken) == 2 else ((), taken[0])
-        doc = self._doc(self.base + start) if self.docs else ""
+        above = self.docs.get(self.base + start)
+        doc = "" if above is None else self._doc(*above)
         if self.spoiled:
             from vchlang.syntax.mend import broken
 
@@ -376,17 +378,13 @@ class Run:
         line = self.text.find("\n", last, start)
         self.base = self.origin = start if line < 0 else line + 1
 
-    def _doc(self, start: int) -> str:
-        """The `##` lines directly above the statement that begins at `start` of the text."""
-        line = self.text.rfind("\n", 0, start) + 1
-        found = self.docs.get(line)
-        if found is None or self.text[line:start].strip():
-            return ""
+    def _doc(self, start: int, end: int) -> str:
+        """The text of the `##` lines from `start` to `end`, where a statement begins directly below them."""
         # What looks like comments could be the end of a text: then the token before ends below where they begin.
-        token = bisect_right(self.ends, start)
-        if token and self.ends[token - 1] > found[0]:
+        token = bisect_right(self.ends, end)
+        if token and self.ends[token - 1] > start:
             return ""
-        return "\n".join(_doc_line(one.strip()) for one in self.text[found[0] : line - 1].split("\n"))
+        return "\n".join(_doc_line(line.strip()) for line in self.text[start:end].split("\n")[:-1])
 
     def chunks(self) -> Iterator[Chunk]:
         """The text, cut where each statement's offsets begin to count."""
