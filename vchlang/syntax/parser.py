@@ -280,76 +280,82 @@ class Run:
         """Run from `token` on, with the stacks as they are, to the end (True) or to a mistake (False, `at`)."""
         actions, rules = self.machine.actions, self.machine.rules
         kinds, texts, ends = self.kinds, self.texts, self.ends
-        states, values, places = self.states, self.values, self.places
         one, unit, append, node, context, symbols, statement = _MODES
+        # The stacks get room above their top, which saves an append at each shift and a cut at each reduction. A value
+        # and its place lie at the index of their state, so there is one more below them.
+        top = len(self.states) - 1
+        room = [0] * (min(DEEPEST_STACK, len(kinds) - token) + 1)
+        states: list[int] = [*self.states, *room]
+        values: list[Any] = [None, *self.values, *room]
+        places: list[int] = [0, *self.places, *room]
+        deepest = len(states) - 1
         origin = self.origin
         last = ends[token - 1] - origin  # where the token before ends
-        state = states[-1]
-        while True:
-            kind = kinds[token]
-            while (action := actions[state + kind]) < 0:
-                mode, length, drop, does, goto = rules[action]
-                if mode == one:
-                    values[-1] = does(places[-1], last, values[-1])
-                elif mode == unit:
-                    pass
-                elif mode == append:
-                    value = values[does]
-                    del values[drop:], states[drop:], places[drop:]
-                    values[-1].append(value)
-                elif mode == node:
-                    if len(states) > DEEPEST_STACK:
-                        raise TooDeep
-                    value = does(places[drop - 1], last, values[length:])
-                    del values[drop:], states[drop:], places[drop:]
-                    values[-1] = value
-                elif mode == context:
-                    value = does(self, places[length], last, values[length:])
-                    if drop:
-                        del values[drop:], states[drop:], places[drop:]
-                    values[-1] = value
-                elif mode == symbols:
-                    if len(states) > DEEPEST_STACK:
-                        raise TooDeep
-                    does, children = does
-                    begun, taken = places[length:], values[length:]
-                    if children is None:
-                        value = does(begun[0], last, taken, begun)
+        state = states[top]
+        try:
+            while True:
+                kind = kinds[token]
+                while (action := actions[state + kind]) < 0:
+                    mode, length, drop, does, goto = rules[action]
+                    if mode == one:
+                        values[top] = does(places[top], last, values[top])
+                    elif mode == unit:
+                        pass
+                    elif mode == node:
+                        base = top + drop
+                        values[base] = does(places[base], last, values[base : top + 1])
+                        top = base
+                    elif mode == append:
+                        value = values[top + 1 + does]
+                        top += drop
+                        values[top].append(value)
+                    elif mode == context:
+                        base = top + drop
+                        values[base] = does(self, places[base], last, values[base : top + 1])
+                        top = base
+                    elif mode == symbols:
+                        does, children = does
+                        base = top + drop
+                        begun, taken = places[base : top + 1], values[base : top + 1]
+                        if children is None:
+                            values[base] = does(begun[0], last, taken, begun)
+                        else:
+                            taken.append(None)
+                            begun.append(0)
+                            values[base] = does(begun[0], last, children(taken), children(begun))
+                        top = base
+                    elif mode == statement:
+                        base = top + drop
+                        taken = values[base : top + 1]
+                        value = self.statement(places[base], last, taken) if does is None else does(0, 0, taken)
+                        top = base
+                        if top == 1:  # nothing below it but the start: a top-level statement
+                            top = 0
+                            self.complete(value, token)
+                            origin = self.origin
+                            state = states[0]
+                            continue
+                        values[top] = value
                     else:
-                        taken.append(None)
-                        begun.append(0)
-                        value = does(begun[0], last, children(taken), children(begun))
-                    if drop:
-                        del values[drop:], states[drop:], places[drop:]
-                    values[-1] = value
-                elif mode == statement:
-                    taken = values[length:]
-                    if drop:
-                        del values[drop:], states[drop:], places[drop:]
-                    value = self.statement(places[-1], last, taken) if does is None else does(0, 0, taken)
-                    if len(states) == 2:  # nothing below it but the start: a top-level statement
-                        del states[1:], values[:], places[:]
-                        self.complete(value, token)
-                        origin = self.origin
-                        state = states[0]
-                        continue
-                    values[-1] = value
-                else:
+                        return True
+                    state = states[top] = goto[states[top - 1] + kind]
+                if action == 0:
+                    self.at = token
+                    return False
+                if kind == END:  # it is shifted after a lone expression only
                     return True
-                state = states[-1] = goto[states[-2] + kind]
-            if action == 0:
-                self.at = token
-                return False
-            if kind == END:  # it is shifted after a lone expression only
-                return True
-            states.append(action)
-            state = action
-            text = texts[token]
-            end = ends[token]
-            last = end - origin
-            values.append(text)
-            places.append(last - len(text))
-            token += 1
+                if top == deepest:
+                    raise TooDeep
+                top += 1
+                states[top] = state = action
+                text = values[top] = texts[token]
+                last = ends[token] - origin
+                places[top] = last - len(text)
+                token += 1
+        finally:
+            self.states[:] = states[: top + 1]
+            self.values[:] = values[1 : top + 1]
+            self.places[:] = places[1 : top + 1]
 
     def statement(self, start: int, end: int, taken: list[Any]) -> Statement:
         """The node of a statement whose decorators and kind have been reduced."""
