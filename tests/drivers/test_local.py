@@ -615,6 +615,40 @@ def test_an_executor_the_whole_way(composed: Composed) -> None:
     assert debris(composed.local) == []
 
 
+TRY = """#!/bin/sh
+cd "$VCH_ROOT"
+out=run/result
+: > $out
+say() { echo "$1" >> $out; }
+echo line >> var/log/vic/mine && say "append ok" || say "append refused"
+cat var/log/vic/mine >/dev/null 2>&1 && say "read ok" || say "read refused"
+ls var/log/vic >/dev/null 2>&1 && say "list ok" || say "list refused"
+printf '#!/bin/sh\\nexit 0\\n' > tmp/images/program && chmod +x tmp/images/program
+tmp/images/program 2>/dev/null && say "exec ok" || say "exec refused"
+echo x > etc/fixed/new 2>/dev/null && say "write ok" || say "write refused"
+echo done > run/ready
+exec sleep 60
+"""
+
+
+def test_promises_are_kept_for_real(composed: Composed) -> None:
+    """What a commit promises of its volumes, tried by a task that runs in them."""
+    files = {"sbin/try": TRY, "run/.keep": "", "var/log/vic/.keep": "", "tmp/images/.keep": "", "etc/fixed/.keep": ""}
+    composed.prepare(files)
+    composed.storage("fixed")
+    composed.bind("root", "/")
+    composed.bind("logs", "/var/log/vic", mode="write_only", noexec=True, squash=True)
+    composed.bind("tmp", "/tmp/images", noexec=True)
+    composed.bind("fixed", "/etc/fixed", mode="read_only")
+    composed.task("try", "/sbin/try", required=True, ready=FileProbe(path="/run/ready"))
+    composed.commit()
+    composed.start()
+    composed.wait("ready")
+    result = (composed.data("root") / "run/result").read_text().split("\n")[:-1]
+    composed.stop()
+    assert result == ["append ok", "read refused", "list refused", "exec refused", "write refused"]
+
+
 def test_a_killed_tether_is_stopped_and_starts_again(composed: Composed) -> None:
     composed.prepare({"sbin/serve": SERVE, "run/.keep": ""})
     composed.bind("root", "/")
