@@ -18,7 +18,9 @@ FENCES = [
 ]
 
 
-@pytest.mark.parametrize(("page", "number", "text"), FENCES, ids=lambda one: one.stem if isinstance(one, Path) else None)
+@pytest.mark.parametrize(
+    ("page", "number", "text"), FENCES, ids=lambda one: one.stem if isinstance(one, Path) else None
+)
 def test_fence_has_no_mistake(page: Path, number: int, text: str) -> None:
     front = Front(text, unknown=True)
     assert front.codes() == [], f"{page.name}, fence {number}:\n{front.said()}"

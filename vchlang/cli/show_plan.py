@@ -103,7 +103,7 @@ def _lines(plan: Plan, *, verbose: bool) -> list[str]:
             source = "" if op.place.source == plan.script else f"{one_line(op.place.source)} "
             parts.append(f"{source}line {op.place.line}")
         out.append("  ".join([parts[0], *(paint(part, "dim") for part in parts[1:] if part)]).rstrip())
-        out += _findings(plan, verbose) if op.kind == "environment" else _below(op)
+        out += _findings(plan, verbose) if op.kind == "environment" else _below(op, verbose)
     return out
 
 
@@ -120,7 +120,7 @@ def _findings(plan: Plan, verbose: bool) -> list[str]:
     return [*out, f"      {pad(paint('ok', 'dim'), 7)} {well} findings (-v lists them)"] if well else out
 
 
-def _below(op: Operation) -> list[str]:
+def _below(op: Operation, verbose: bool) -> list[str]:
     out: list[str] = []
     width = max((len(one_line(one.path)) for one in op.changes), default=0)
     for change in op.changes:
@@ -129,8 +129,13 @@ def _below(op: Operation) -> list[str]:
         out.append(f"      {one_line(change.path):<{width}}  {values}{effect}")
     for because in op.because:
         out.append(f"        because  {one_line(because)}")
-    out += [_substep(step) for step in op.steps]
-    out += [f"        note  {one_line(note)}" for note in op.notes]
+    # Of a composition that changes, what stays as it is would hide what does not.
+    still = [step for step in op.steps if step.mark == " "] if op.changes and not verbose else []
+    out += [_substep(step) for step in op.steps if step not in still]
+    if still:
+        out.append(f"        {len(still)} memberships stay as they are (-v lists them)")
+    elif not op.changes or verbose:
+        out += [f"        note  {one_line(note)}" for note in op.notes]
     return out
 
 

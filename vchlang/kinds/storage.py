@@ -43,7 +43,11 @@ class Storage:
     inside: StorePath = param("The location that it is kept in.", clause="in", kinds=("location",), change="replace")
     name: Name | None = param("What it is called there.", default=None, change="replace")
     data: Data | None = param("What is in it at first.", default=None, change="replace")
-    checksum: str | None = param("SHA-256 that the data must have, as sha256:…", default=None, change="replace")
+    checksum: str | None = param(
+        "SHA-256 that the data must have: sha256 and 64 hexadecimal digits, with a colon between.",
+        default=None,
+        change="replace",
+    )
     free: Bytes | None = param("Space for data beside what is in it at first.", default=None)
     packaging: Literal["raw", "vmdk"] = param("Plain files, or a disk.", default="raw", change="replace")
     parent: StorePath | None = param(
