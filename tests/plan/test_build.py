@@ -18,7 +18,7 @@ from vchlang.state.store import Deployment
 def script_of(seed: int) -> str:
     """A random script without mistakes, of every kind and some edits."""
     chance = random.Random(seed)
-    out = ['ensure pool p in "/clusterA/poolB" { limits: { memory: %dGiB } }' % chance.randrange(1, 9)]
+    out = [f'ensure pool p in "/clusterA/poolB" {{ limits: {{ memory: {chance.randrange(1, 9)}GiB }} }}']
     out += ['existing network n at "vmNet"', 'existing network m at "networkA"']
     locations = [f"l{n}" for n in range(chance.randrange(1, 4))]
     out += [f'ensure location {name} at "ds://d/{name}"' for name in locations]
@@ -109,7 +109,7 @@ def test_unknown_is_never_taken_for_absent() -> None:
     result = front.plan(None, {"ds://d/l": Unknown(reason="the directory may not be read")})
     assert [one.code for one in result.diagnostics] == ["unknown-world"]
     assert not [op for op in result.plan.operations if op.action in CHANGING]
-    state, world = applied(front.plan().plan, {})
+    state, _ = applied(front.plan().plan, {})
     gone = Front("let nothing = 1\noutput o = nothing").plan(state, {"ds://d/l": Unknown(reason="no answer")})
     assert [one.code for one in gone.diagnostics] == ["unknown-world"]
     assert not [op for op in gone.plan.operations if op.action in CHANGING]

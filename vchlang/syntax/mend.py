@@ -415,10 +415,10 @@ class _Mender:
         states = self.run.states[:]
         for kind in kinds:
             while (action := actions[states[-1] + kind]) < 0:
-                _, first, _, _, goto = rules[action]
+                _, drop, _, goto = rules[action]
                 if not goto.after:  # of the start symbol: the text is complete
                     return kind == END
-                del states[first:]
+                del states[drop - 1 :]
                 states.append(goto.after[states[-1]])
             if action == 0:
                 return False

@@ -134,7 +134,7 @@ class Goto(dict[int, int]):
         below = key - terminal
         state = self.after[below]
         while (action := machine.actions[state + terminal]) < 0:
-            mode, _, _, _, goto = machine.rules[action]
+            mode, _, _, goto = machine.rules[action]
             if mode != build.UNIT:
                 break
             state = goto.after[below]
@@ -154,18 +154,16 @@ class Machine:
         self.lexer = Lexer(table)
         gotos = {origin: Goto(self, after) for origin, after in table.gotos.items()}
         nowhere = Goto(self, {})
-        # How to call; from which index its symbols lie on the stacks, and from which all of them but the first; the
-        # action; where to go. From the last rule to the first, so that the number of a reduction, which is below zero,
-        # is the index of its rule.
-        self.rules: list[tuple[int, int, int, Any, Goto]] = []
+        # How to call; by how much the top of the stacks moves; the action; where to go. From the last rule to the first,
+        # so that the number of a reduction, which is below zero, is the index of its rule.
+        self.rules: list[tuple[int, int, Any, Goto]] = []
         for rule in reversed(table.rules[1:]):
             mode, does = action(rule) if rule.origin != tables.START else (_ACCEPT, None)
             if mode == build.PLACES:
                 does = (does, None)
             elif mode == build.CHILDREN:
                 mode, does = build.PLACES, (does, _children(rule))
-            length = len(rule.symbols)
-            self.rules.append((mode, -length, 1 - length, does, gotos.get(rule.origin, nowhere)))
+            self.rules.append((mode, 1 - len(rule.symbols), does, gotos.get(rule.origin, nowhere)))
         start = table.starts[tables.START]
         self.statement = gotos["statement"]
         self.starters = frozenset(n for n in range(2, table.width) if table.actions[start + n] > 0)
@@ -296,7 +294,7 @@ class Run:
             while True:
                 kind = kinds[token]
                 while (action := actions[state + kind]) < 0:
-                    mode, length, drop, does, goto = rules[action]
+                    mode, drop, does, goto = rules[action]
                     if mode == one:
                         values[top] = does(places[top], last, values[top])
                     elif mode == unit:
