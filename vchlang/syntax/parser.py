@@ -154,8 +154,8 @@ class Machine:
         self.lexer = Lexer(table)
         gotos = {origin: Goto(self, after) for origin, after in table.gotos.items()}
         nowhere = Goto(self, {})
-        # How to call; by how much the top of the stacks moves; the action; where to go. From the last rule to the first,
-        # so that the number of a reduction, which is below zero, is the index of its rule.
+        # How to call; by how much the top of the stacks moves; the action; where to go. From the last rule to the
+        # first, so that the number of a reduction, which is below zero, is the index of its rule.
         self.rules: list[tuple[int, int, Any, Goto]] = []
         for rule in reversed(table.rules[1:]):
             mode, does = action(rule) if rule.origin != tables.START else (_ACCEPT, None)
