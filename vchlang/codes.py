@@ -294,6 +294,11 @@ NESTED_LOCATION = _code(
     "One location lies in another, or two are the same place: each would be inside what the other owns.",
     'ensure location a at "ds://d/x"\nensure location b at "ds://d/x/y"',
 )
+OUT_OF_RANGE = _code(
+    "out-of-range",
+    "A number is outside of what makes sense: a port, a count of processors, a share, a limit.",
+    'ensure pool p in "/a" { shares: 0 }',
+)
 OVERLAP = _code(
     "address-overlap",
     "Two networks of one executor have overlapping address ranges, or two executors one address.",

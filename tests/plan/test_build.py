@@ -156,6 +156,41 @@ handle e { join boot as loader, bind
     assert "`noexec`" in result.diagnostics[0].message
 
 
+def test_what_has_failed_is_started_again() -> None:
+    """A wait for a task that has ended would never end, so the whole is started anew."""
+    text = """ensure pool p in "/clusterA/poolB"
+ensure location l at "ds://d/l"
+create storage boot in l { free: 1GiB }
+create executor e in p at l
+handle e { join boot as loader, bind }
+start e
+wait e until ready within 1min"""
+    state, world = applied(Front(text).plan().plan, {})
+    there = world["ds://d/l/vch-1-e"]
+    assert isinstance(there, Present)
+    world["ds://d/l/vch-1-e"] = msgspec.structs.replace(there, facts={"state": "degraded"})
+    actions = [op.action for op in Front(text).plan(state, world).plan.operations if op.action in CHANGING]
+    assert actions == ["stop", "start", "wait"]
+
+
+def test_nothing_is_made_in_what_is_somebody_elses() -> None:
+    text = 'existing location l at "ds://d/l"\ncreate storage s in l { free: 1MiB }'
+    other = OwnerTag(deployment="theirs", lineage="x", address="data", generation=1, key="k")
+    result = Front(text).plan(None, {"ds://d/l": Present(owner=other)})
+    assert [one.code for one in result.diagnostics] == ["foreign-owner"]
+    assert "theirs" in result.diagnostics[0].message
+
+
+def test_a_location_that_others_use_stays_shared() -> None:
+    state, world = applied(Front('ensure location l at "ds://d/l" { shared: true }').plan().plan, {})
+    there = world["ds://d/l"]
+    assert isinstance(there, Present)
+    other = OwnerTag(deployment="theirs", lineage="x", address="data", generation=1, key="k")
+    world["ds://d/l"] = msgspec.structs.replace(there, shared=True, sharers=(other,))
+    result = Front('ensure location l at "ds://d/l" { shared: false }').plan(state, world)
+    assert [one.code for one in result.diagnostics] == ["foreign-owner"]
+
+
 def test_drift_is_set_back() -> None:
     text = 'ensure pool p in "/clusterA/poolB" { limits: { memory: 8GiB } }'
     front = Front(text)

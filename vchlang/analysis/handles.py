@@ -8,6 +8,7 @@ role, and the executor of a wait.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from vchlang import codes
@@ -116,6 +117,8 @@ def check_composition(composition: Composition, roles: list[tuple[str, str, Wher
     _locations(composition, out)
     _networks(composition, out)
     _pools(composition, out)
+    _checksums(composition, out)
+    _ranges(composition, out)
 
 
 def _walk(handle: HandleDecl, members: dict[tuple[str, str], _Member], out: Report) -> None:
@@ -505,6 +508,57 @@ def _pools(composition: Composition, out: Report) -> None:
                 "a resource pool has no properties; a vApp has",
                 hint="write `type: .vapp`",
             )
+
+
+def _checksums(composition: Composition, out: Report) -> None:
+    for element in composition.elements.values():
+        wanted, data = element.body.get("checksum"), element.body.get("data")
+        if not isinstance(wanted, str):
+            continue
+        where = element.spans["checksum"]
+        if not re.fullmatch(r"sha256:[0-9a-fA-F]{64}", wanted):
+            _say(
+                out,
+                codes.BAD_TEXT,
+                where,
+                f"{v.quoted(wanted)} is no checksum: it is sha256: and 64 hexadecimal digits",
+            )
+        elif isinstance(data, v.DataRef) and wanted[7:].lower() != data.sha256:
+            message = f"{data.source} has the checksum sha256:{data.sha256}"
+            _say(out, codes.WRONG_CHECKSUM, where, message)
+
+
+def _ranges(composition: Composition, out: Report) -> None:
+    """Numbers that make no sense, and one address given twice on one network."""
+    taken: dict[tuple[str, str], Where] = {}
+    for element in composition.elements.values():
+        shares = element.body.get("shares")
+        if isinstance(shares, int) and shares < 1:
+            _say(out, codes.OUT_OF_RANGE, element.spans["shares"], f"a share of {shares} is none: shares begin at 1")
+        for name in ("limits", "reservation"):
+            amounts = element.body.get(name)
+            for amount in amounts.values() if isinstance(amounts, dict) else ():
+                if isinstance(amount, int) and amount < 1:
+                    _say(out, codes.OUT_OF_RANGE, element.spans[name], f"`{name}` of nothing leaves nothing to run in")
+        if isinstance(element.body.get("free"), int) and element.body["free"] < 0:
+            _say(out, codes.OUT_OF_RANGE, element.spans["free"], "free space is not negative")
+    for handle in composition.handles:
+        for step in handle.steps:
+            if not isinstance(step, BindStep):
+                continue
+            cpus, probe, ip = step.body.get("cpus"), step.body.get("ready"), step.body.get("ip")
+            if isinstance(cpus, int) and cpus < 1:
+                _say(out, codes.OUT_OF_RANGE, step.spans["cpus"], f"{cpus} processors are too few: it takes 1 or more")
+            port = probe.fields.get("port") if isinstance(probe, v.VariantValue) else None
+            if isinstance(port, int) and not 1 <= port <= 65535:
+                _say(out, codes.OUT_OF_RANGE, step.spans["ready"], f"{port} is no port: ports go from 1 to 65535")
+            address = ip.fields.get("address") if isinstance(ip, v.VariantValue) and ip.case == "static" else None
+            if isinstance(address, str):
+                key = step.address, address.partition("/")[0]
+                if key in taken:
+                    message = f"{key[1]} on `{step.address}` is given already"
+                    _say(out, codes.OVERLAP, step.spans["ip"], message, taken[key], "first given here")
+                taken.setdefault(key, step.spans["ip"])
 
 
 def _say(

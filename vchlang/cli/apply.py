@@ -10,9 +10,10 @@ from typing import Any
 from vchlang.cli.carry_out import carry_out
 from vchlang.cli.look import Terminal, one_line
 from vchlang.cli.options import ENVIRONMENT, NAME, PARAM, PARAMS, VERBOSE, YES, Command, Given, Usage, formats
+from vchlang.cli.parameters import secret_sources
 from vchlang.cli.planning import Prepared, prepare
 from vchlang.cli.refusal import MISTAKES, STALE, Refusal, problem
-from vchlang.cli.secrets import Key, Secrets
+from vchlang.cli.secrets import Key, Secrets, secrets_in
 from vchlang.cli.target import Setting, connect, deployment_name, holder, setting, setting_in
 from vchlang.plan.codec import PlanError, decode
 from vchlang.plan.model import FORMAT, Plan
@@ -91,7 +92,7 @@ def _saved(file: str) -> bytes | None:
 
 def _apply_saved(data: bytes, given: Given, terminal: Terminal, machine: Machine) -> int:
     file = given.words[0]
-    for option in ("name", "param", "params"):
+    for option in ("name", "params"):
         if option in given.values:
             raise Usage(f"`--{option}` has no meaning for a saved plan: it holds everything already")
     here, key, plan = _opened(data, given, machine)
@@ -100,8 +101,10 @@ def _apply_saved(data: bytes, given: Given, terminal: Terminal, machine: Machine
         message = f"the plan is for {plan.target} in the environment {plan.environment}"
         raise Refusal([problem("stale-plan", message, "make it again with `vch plan -o FILE`")])
     ask = terminal.ask_hidden if terminal.may_ask else None
-    secrets = Secrets(here.environment.secrets, key, machine, ask)
-    wrong = secrets.check_plan(op.args for op in plan.operations)
+    values = [op.args for op in plan.operations]
+    sources = {**here.environment.secrets, **secret_sources(given, secrets_in(values))}
+    secrets = Secrets(sources, key, machine, ask)
+    wrong = secrets.check_plan(values)
     if wrong:
         raise Refusal(wrong, code=STALE if all(one.code == "stale-plan" for one in wrong) else MISTAKES)
     return carry_out(

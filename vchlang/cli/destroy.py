@@ -46,6 +46,10 @@ def run(given: Given, terminal: Terminal, machine: Machine) -> int:
     tell_recovered(recover(target.driver, target.store, machine, by, deployment), terminal)
     name = here.project.inside(script) if script is not None else ""
     prepared = prepare_destroy(here, target, deployment, name, machine)
+    if not prepared.plan.operations:
+        # It made nothing that is still there; all that is left of it is that we know of it.
+        run = target.store.begin(deployment, by, lineage=known.lineage)
+        run.finish("done")
     return carry_out(
         prepared,
         here,

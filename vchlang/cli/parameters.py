@@ -83,6 +83,16 @@ def _pairs(texts: Iterable[str]) -> Iterable[tuple[str, str]]:
         yield name, value
 
 
+def secret_sources(given: Given, secret: frozenset[str]) -> dict[str, SecretSource]:
+    """Where `-p` says that the secrets of a saved plan come from; all else it holds already."""
+    out: dict[str, SecretSource] = {}
+    for name, text in _pairs(given.all("param")):
+        if name not in secret:
+            raise Usage(f"a saved plan holds `{name}` already; `-p` only says where its secrets come from")
+        out[name] = _source(name, text)
+    return out
+
+
 def _source(name: str, text: str) -> SecretSource:
     kind, colon, rest = text.partition(":")
     if not colon or kind not in ("env", "file") or not rest:

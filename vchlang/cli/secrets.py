@@ -50,6 +50,10 @@ class Key:
             return
         except (OSError, Unavailable) as error:
             why = error.message if isinstance(error, Unavailable) else error.strerror or str(error)
+            if isinstance(error, NotADirectoryError):
+                where = os.path.dirname(path)
+                message = f"{where} is no directory, so no state can be kept in it"
+                raise Refusal([problem("store-unwritable", message, "move it away; nothing was begun")]) from None
             raise Refusal([problem("store-broken", f"the key in {path} cannot be used: {why}")]) from None
         if len(found) != KEY_SIZE:
             message = f"the key in {path} is damaged: it has {len(found)} bytes instead of {KEY_SIZE}"
@@ -250,6 +254,11 @@ def _part(value: Any, path: Iterable[str], name: str) -> Any:
             raise Unavailable(f"the secret `{name}` has no field `{one}`")
         value = value[one]
     return value
+
+
+def secrets_in(values: Iterable[Any]) -> frozenset[str]:
+    """The names of the secrets that values in a plan's form use."""
+    return frozenset(str(one["$secret"]) for one in _uses(list(values)))
 
 
 def _uses(value: Any) -> Iterable[dict[str, Any]]:

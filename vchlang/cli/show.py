@@ -74,7 +74,12 @@ def document_of(deployment: Deployment, target: Target, environment: str) -> dic
         "pending": [f"{one.action} {one.address}" for one in deployment.pending],
         "holder": None
         if holder is None
-        else {**msgspec.to_builtins(holder), "since": time.strftime("%FT%TZ", time.gmtime(holder.since))},
+        else {
+            **msgspec.to_builtins(holder),
+            "since": time.strftime("%FT%TZ", time.gmtime(holder.since)),
+            # A lock of a process that died is free; only on its own machine can that be told.
+            "alive": holder.host != os.uname().nodename or os.path.exists(f"/proc/{holder.pid}"),
+        },
         "objects": [_object(row, seen.get(_id(row))) for row in rows],
         "executors": [
             _executor(row, seen.get(_id(row)), deployment, target)

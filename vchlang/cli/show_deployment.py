@@ -46,7 +46,10 @@ def deployment_text(document: dict[str, Any], now: float) -> str:
     if document["holder"] is not None:
         holder = document["holder"]
         words = f"{holder['verb']} of {holder['user']} on {holder['host']} (process {holder['pid']})"
-        out += ["", f"held by {one_line(words)} since {holder['since']}"]
+        if holder["alive"]:
+            out += ["", f"held by {one_line(words)} since {holder['since']}"]
+        else:
+            out += ["", f"{one_line(words)} was stopped; the next command takes over"]
     if document["outputs"]:
         out += ["", outputs_text(document["outputs"])]
     return "\n".join(out)

@@ -280,18 +280,6 @@ class _Builder:
                 element.spans["isolation"],
                 f"the {can.driver} portlayer does not isolate on the level of the {isolation.case} here",
             )
-        checksum = element.body.get("checksum")
-        data = element.body.get("data")
-        if isinstance(checksum, str) and isinstance(data, v.DataRef):
-            wanted = checksum.removeprefix("sha256:").lower()
-            if wanted != data.sha256:
-                self.say(
-                    codes.WRONG_CHECKSUM,
-                    element.spans["checksum"],
-                    f"{data.source} has another checksum",
-                    expected=wanted,
-                    found=data.sha256,
-                )
 
     def plan_record(self, element: ElementDecl, row: ObjectRow | None) -> None:
         """A task has no object on the platform: the state has it, and the commit that joins it carries it out."""
@@ -320,6 +308,8 @@ class _Builder:
         args = self.lowering.args(element)
         identity = self.lowering.identity(element.address)
         verb = element.verb
+        if self.in_a_strangers(element):
+            return
         if isinstance(seen, Absent):
             if verb == "adopt":
                 self.say(
@@ -366,13 +356,42 @@ class _Builder:
                 hint="write `adopt` to take it over, or `existing` to use it as it is",
             )
 
+    def in_a_strangers(self, element: ElementDecl) -> bool:
+        """Report an element that is to be made in a location that is only looked up and belongs to somebody else."""
+        for name in ("inside", "at"):
+            ref = element.body.get(name)
+            holder = self.composition.elements.get(ref.address) if isinstance(ref, v.ElementRef) else None
+            seen = self.observed.get(holder.address) if holder is not None else None
+            if (
+                holder is None
+                or holder.kind != "location"
+                or holder.verb != "existing"
+                or not isinstance(seen, Present)
+            ):
+                continue
+            if seen.owner is not None and self.uses(seen):
+                continue
+            whose = f"belongs to {_whose(seen, self.request)}" if seen.owner is not None else "is nobody's"
+            self.say(
+                codes.FOREIGN_OWNER, element.spans[name], f"`{holder.address}` {whose}, so nothing is made in it",
+                hint="`ensure` makes it ours, or us one of its users where it is shared",
+            )  # fmt: skip
+            return True
+        return False
+
+    def uses(self, seen: Present) -> bool:
+        """Whether our deployment is the owner of something, or among those who use it."""
+        tags = [seen.owner] if seen.owner is not None else []
+        lineage = self.request.state.lineage
+        return bool(lineage) and any(one.lineage == lineage for one in (*tags, *seen.sharers))
+
     def foreign(self, element: ElementDecl, identity: str, seen: Present) -> None:
         owner = seen.owner
         assert owner is not None
         self.say(
             codes.FOREIGN_OWNER,
             self.place_of(element),
-            f"{identity} belongs to `{owner.address}` of the deployment `{owner.deployment}`",
+            f"{identity} belongs to {_whose(seen, self.request)}",
             hint="nothing was touched; choose another place, or have its owner share it or give it up",
         )
 
@@ -414,6 +433,14 @@ class _Builder:
                 *changes,
                 Change(path=name, before=f"`{holder}`", after=f"`{holder}`, replaced", effect="replace"),
             )
+        closing = next((one for one in changes if one.path == "shared" and one.after == "false"), None)
+        others = [one for one in seen.sharers if one.lineage != self.request.state.lineage]
+        if closing is not None and others:
+            self.say(
+                codes.FOREIGN_OWNER, element.spans.get("shared", element.head),
+                f"`{others[0].deployment}` uses `{element.address}` too, so it stays shared",
+            )  # fmt: skip
+            return
         match effect_of(changes):
             case "replace":
                 self.replace(element, row, changes)
@@ -470,7 +497,9 @@ class _Builder:
         if isinstance(old, Unknown):
             self.say(codes.CODES.get(old.code, codes.UNKNOWN_WORLD), element.head, f"`{element.address}`: {old.reason}")
             return
-        where = next((name for name in ("at", "inside", "name") if name in element.body), "name")
+        args = self.lowering.args(element)
+        where = next((name for name in ("at", "inside", "name") if args.get(name) != row.args.get(name)), "name")
+        self.lowering.generations[element.address] = row.generation + 1
         change = Change(
             path=where, before=row.identity, after=self.lowering.identity(element.address), effect="replace"
         )
@@ -496,7 +525,7 @@ class _Builder:
                 codes.REPLACE_LOSES_DATA,
                 head,
                 f"this would replace `{element.address}`, and its data would be lost",
-                hint="keep it, or give the new one another name and copy the data",
+                hint="keep it; or add another storage beside it and copy the data before this one goes",
                 expected=changes[0].before,
                 found=changes[0].after,
             )
@@ -671,7 +700,12 @@ class _Builder:
         composed: set[tuple[str, ...]] = {("element", element.address), ("commit", element.address)}
         composed &= set(self.steps)
         wanted = powers[-1] if powers else None
-        if wanted is None and running and changed:
+        loaded = any(
+            isinstance(step, JoinStep) and step.role == "loader"
+            for handle in self.handles.get(element.address, ())
+            for step in handle.steps
+        )
+        if wanted is None and running and changed and loaded:
             self.add(
                 ("start", element.address),
                 (10**9, element.order),
@@ -682,8 +716,17 @@ class _Builder:
                 **common,
             )
         elif wanted is not None and wanted.switch == "start":
-            action = "none" if running and not changed else "start"
+            failed = running and not changed and bool(waits) and self.state_of(element) in ("degraded", "failed")
+            if failed:
+                # A wait for it would never end: what ended is not started again but by a start of the whole.
+                self.add(
+                    ("stop", element.address), (wanted.order, -1), set(composed), wanted.where,
+                    action="stop", because=("a task of it has failed",), **common,
+                )  # fmt: skip
+                composed = {*composed, ("stop", element.address)}
+            action = "none" if running and not changed and not failed else "start"
             because = ("restart: its composition changes",) if running and changed else ()
+            changed = changed or failed
             self.add(
                 ("start", element.address),
                 (wanted.order,),
@@ -705,9 +748,8 @@ class _Builder:
                     because=("the script stops it",),
                     **common,
                 )
-        seen = self.observed.get(element.address)
         for wait in waits:
-            state = str(seen.facts.get("state", "")) if isinstance(seen, Present) else ""
+            state = self.state_of(element)
             waiting = changed or not running or STATES.get(state, 0) < STATES[wait.state]
             self.add(
                 ("wait", str(wait.order)),
@@ -721,6 +763,11 @@ class _Builder:
                 identity=identity,
                 args={"executor": identity, "task": wait.task, "state": wait.state, "within": wait.within},
             )
+
+    def state_of(self, element: ElementDecl) -> str:
+        """How an executor is, as its facts say; empty where it is not there."""
+        seen = self.observed.get(element.address)
+        return str(seen.facts.get("state", "")) if isinstance(seen, Present) else ""
 
     # ---- order -----------------------------------------------------------------------------------------------------
 
@@ -840,6 +887,15 @@ class _Builder:
 
 
 # ---- helpers -------------------------------------------------------------------------------------------------------
+
+
+def _whose(seen: Present, request: Request) -> str:
+    """An owner as a message names it; one that is called as we are is not us."""
+    owner = seen.owner
+    if owner is None:
+        return "nobody"
+    same = owner.deployment == request.deployment and owner.lineage != request.state.lineage
+    return f"`{owner.address}` of {'another' if same else 'the'} deployment `{owner.deployment}`"
 
 
 def holds_data(args: dict[str, Any]) -> bool:

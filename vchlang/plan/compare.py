@@ -27,8 +27,8 @@ def changes_of(element: ElementDecl, args: dict[str, Any], row: ObjectRow, seen:
     told = seen.fields if isinstance(seen, Present) else {}
     out: list[Change] = []
     for name, wanted in args.items():
-        if name in _PLACES:
-            continue
+        if name in _PLACES and not (element.kind == "executor" and name == "inside"):
+            continue  # part of the identity, which is compared as a whole
         param = params[name]
         pending = _has_mark(wanted)
         current = told[name] if param.compared and not pending and name in told else row.args.get(name)

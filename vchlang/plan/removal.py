@@ -102,6 +102,7 @@ class Removal:
         )
         for row, reason in gone:
             self.remove(row, reason, staying)
+        self.hand_over(going)
 
     def remove(self, row: ObjectRow, reason: str, staying: dict[tuple[str, int], str]) -> None:
         builder = self.builder
@@ -175,3 +176,19 @@ class Removal:
             retain=row.retain,
             expect=seen.version if isinstance(seen, Present) else "",
         )
+
+    def hand_over(self, going: list[ObjectRow]) -> None:
+        """A commit that joins what an executor on its way out is put together from has to wait until that has gone."""
+        builder = self.builder
+        takers: dict[str, list[tuple[str, ...]]] = {}
+        for name, step in builder.steps.items():
+            if name[0] == "commit" and step.fields["action"] == "commit":
+                for member in step.fields["args"].get("members", ()):
+                    takers.setdefault(str(member.get("url", "")), []).append(name)
+        for row in going:
+            if row.kind != "handle":
+                continue
+            leaving = ("remove", row.address.removesuffix(HANDLE), str(row.generation))
+            for used in references(row) if leaving in builder.steps else ():
+                for name in takers.get(used, ()):
+                    builder.steps[name].needs.add(leaving)

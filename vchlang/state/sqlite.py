@@ -526,7 +526,7 @@ def _broken(path: str, why: str) -> StoreError:
     return StoreError(
         "store-broken",
         f"the state in {path} cannot be read: {why}",
-        "put a copy of the file back, or move it away: what was made carries its owner and can be found again",
+        "put a copy of the file back; what was made carries its owner, so nobody else can take it meanwhile",
     )
 
 
@@ -588,8 +588,12 @@ def _exists(path: str) -> bool:
     """Whether there is something. What may not be looked at is not taken for absent: that would draw a new lineage."""
     try:
         os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         return False
+    except NotADirectoryError:
+        where = os.path.dirname(path)
+        message = f"{where} is no directory, so no state can be kept in it"
+        raise StoreError("store-unwritable", message, "move it away; nothing was begun") from None
     except OSError as error:
         raise StoreError("store-broken", f"the state in {path} cannot be read: {error.strerror}") from error
     return True

@@ -28,7 +28,6 @@ _STOP_SECONDS = 15.0
 _GRACE_NS = 10_000_000_000
 _ORDER = {"launched": 1, "ready": 2, "stable": 3}
 _BROKEN = ("degraded", "failed", "stopping", "stopped")
-_LAST_LINES = 3
 
 
 class Power:
@@ -196,19 +195,14 @@ def _stands(name: str, task: dict[str, Any]) -> str:
 
 
 def _words_of(name: str, task: dict[str, Any]) -> str:
-    """What became of a task, with the end of its log, as a person needs it to go on."""
+    """What became of a task. What it wrote is not quoted: it may have printed a secret, and a message goes further."""
     starts, code = int(task.get("starts") or 0), task.get("exit_code")
     if code is not None and starts > 0:
         times = "once" if starts == 1 else f"{starts} times"
         text = f"task `{name}` exited {times}, {'' if starts == 1 else 'last '}exit code {code}"
     else:
         text = f"task `{name}` is {task.get('state')}: {task.get('reason')}"
-    try:
-        log = client.read_log(str(task.get("log") or ""), 4096).decode("utf-8", "replace")
-    except OSError:
-        return text
-    lines = [line.strip() for line in log.splitlines() if line.strip()][-_LAST_LINES:]
-    return f"{text}: {' | '.join(lines)}" if lines else text
+    return f"{text}; `vch logs {name}` shows what it wrote" if starts > 0 else text
 
 
 def _why_it_is_down(home: Home, args: Wait) -> str:

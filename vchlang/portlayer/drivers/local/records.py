@@ -104,11 +104,13 @@ def _text(path: str) -> bytes | None:
         raise DriverError("unknown-world", f"{path} may not be read") from None
     except OSError as error:
         raise DriverError("corrupt-record", f"{path} cannot be read: {error.strerror}") from None
-    with open(handle, "rb") as file:
-        try:
+    try:
+        with open(handle, "rb", closefd=False) as file:
             text = file.read(_LONGEST + 1)
-        except OSError as error:
-            raise DriverError("corrupt-record", f"{path} cannot be read: {error.strerror}") from None
+    except OSError as error:
+        raise DriverError("corrupt-record", f"{path} cannot be read: {error.strerror}") from None
+    finally:
+        os.close(handle)
     if len(text) > _LONGEST:
         raise DriverError("corrupt-record", f"{path} is too large for a record")
     return text
