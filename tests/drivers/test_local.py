@@ -55,7 +55,7 @@ from vchlang.portlayer.drivers.local.confirm import landlock
 from vchlang.portlayer.drivers.local.leases import Leases
 from vchlang.portlayer.drivers.local.paths import encoded
 from vchlang.system import Files, Machine, Point, RealClock, RealEntropy, RealSpawn, no_point
-from vchlang.tether import client
+from vchlang.tether import client, remains
 from vchlang.tether.promises import supported
 
 
@@ -660,6 +660,28 @@ def test_a_killed_tether_is_stopped_and_starts_again(composed: Composed) -> None
     composed.start()
     composed.wait("ready")
     assert composed.present().state == "running"
+
+
+def test_what_a_killed_tether_left_running_ends_with_its_executor(composed: Composed) -> None:
+    composed.prepare({"sbin/serve": "#!/bin/sh\nsetsid sleep 4711 &\nexec sleep 4711\n"})
+    composed.bind("root", "/")
+    composed.task("serve", "/sbin/serve", required=True)
+    composed.commit()
+    composed.start()
+    composed.wait("ready")
+    root = os.path.realpath(composed.directory / "root")
+    for _ in range(200):
+        if len(remains.belonging(root)) >= 2:
+            break
+        time.sleep(0.01)
+    composed.kill()
+    assert remains.belonging(root), "something is left to end"
+    composed.delete()
+    for _ in range(200):
+        if not remains.belonging(root):
+            break
+        time.sleep(0.01)
+    assert remains.belonging(root) == []
 
 
 def test_waiting_for_what_fails_says_why(composed: Composed) -> None:

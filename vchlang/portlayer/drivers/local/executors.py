@@ -6,7 +6,9 @@ It is checked whole before anything is touched.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 from typing import Any
 
 import msgspec
@@ -126,6 +128,7 @@ class Executors:
         def before(record: ExecutorRecord) -> None:
             if is_running(home):
                 raise DriverError("step-failed", f"`{home.identity}` is running; stop it first")
+            end_remains(home)
             for storage in record.hosts:
                 mounts.leave(self._files, storage, step.tag.key)
             with world_held(self._paths, self._files):
@@ -267,6 +270,15 @@ def is_running(home: Home) -> bool:
         return client.alive(home.directory)
     except client.TetherGone as gone:
         raise DriverError("unknown-world", f"`{home.identity}`: {gone.reason}") from None
+
+
+def end_remains(home: Home) -> None:
+    """End what a tether that was killed left running. Its processes carry the executor's root in their environment."""
+    from vchlang.tether import remains
+
+    for pid in remains.belonging(os.path.realpath(os.path.join(home.directory, "root"))):
+        with contextlib.suppress(OSError):  # it ended by itself
+            os.kill(pid, signal.SIGKILL)
 
 
 def state_of(home: Home) -> str:
