@@ -15,7 +15,7 @@ from typing import Any
 
 from vchlang import codes
 from vchlang import values as v
-from vchlang.analysis.fit import fits, literal, opened, opposite
+from vchlang.analysis.fit import fits, holds_secret, literal, opened, opposite
 from vchlang.analysis.handles import check_branches
 from vchlang.analysis.infer import Inference
 from vchlang.analysis.program import Import, Program, Symbol, Unreadable
@@ -222,10 +222,7 @@ class _Checker(Inference):
         if kind is ast.Broken:
             return
         if kind in _LATER:
-            if not (where == "module" and kind in (ast.Fn, ast.TypeDef, ast.Component, ast.Test)):
-                self.later(node, _LATER[kind])
-            else:
-                self.later(node, _LATER[kind])
+            self.later(node, _LATER[kind])
             return
         if not self.placed(node, where, top):
             return
@@ -328,7 +325,7 @@ class _Checker(Inference):
         self.output_names.setdefault(node.name.text, self.at(node.name))
         wanted = self.type(node.type) if node.type is not None else None
         found = self.value(node.value, wanted, f"`{node.name.text}`")
-        if isinstance(opened(found), v.SecretOf):
+        if holds_secret(found):
             self.out.report(
                 codes.SECRET_SINK, self.at(node.value), f"the output `{node.name.text}` would show a secret"
             )
@@ -411,7 +408,7 @@ class _Checker(Inference):
         param = kind.element.clauses.get(clause)
         verb = node.verb.text
         if written is None:
-            if param is not None and param.required and verb != "existing":
+            if param is not None and param.required:
                 self.out.report(
                     codes.MISSING_FIELD,
                     self.at(node.target),
@@ -581,7 +578,10 @@ class _Checker(Inference):
                 self.late = None
                 self.infer(entry.value, v.ANY)
             else:
+                self.late = None
                 self.given(param, entry.value, f"`{name}`")
+                if name == "name":
+                    self.static(entry.value, "a name")
         if not open_ended and not existing:
             for name, param in params.items():
                 if param.required and name not in seen and name not in brought:

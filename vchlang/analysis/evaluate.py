@@ -31,7 +31,7 @@ from vchlang.analysis.program import (
     WaitDecl,
     Where,
 )
-from vchlang.diagnostics import Severity, did_you_mean
+from vchlang.diagnostics import Severity, did_you_mean, has_errors
 from vchlang.kinds.schema import KINDS, Param, Verb
 from vchlang.syntax import ast
 from vchlang.text import Span
@@ -85,12 +85,39 @@ class _Evaluator(Expressions):
         out.missing = tuple(self.missing)
         if not self.missing:
             check_composition(out, self.roles, self.main.out)
+        if not self.missing and not self.parameters.unknown and not self.program.has_errors:
+            self.all_known(out)
         for module in self.modules.values():
             self.main.out.add(module.out.freeze())
         # What the checker has reported at a place is not said again in other words.
         said = {(one.source, one.span) for one in self.program.diagnostics if one.severity is Severity.ERROR}
         out.diagnostics = tuple(one for one in self.main.out.freeze() if (one.source, one.span) not in said)
         return out
+
+    def all_known(self, out: Composition) -> None:
+        """Report what is worked out from facts, which only interpolation can carry on to apply."""
+        if has_errors(self.main.out.freeze()):
+            return  # the rest of a mistake is not known either
+        bodies = [(one.body, one.spans) for one in out.elements.values()]
+        bodies += [(step.body, step.spans) for handle in out.handles for step in handle.steps]
+        bodies += [({"": one.value}, {"": one.where}) for one in out.outputs]
+        for body, spans in bodies:
+            for name, value in body.items():
+                where = spans[name]
+                leaves = list(v.leaves(value))
+                if any(isinstance(one, v.Unknown) and not one.address for one in leaves):
+                    message = "this is worked out from what only apply knows; it can be put into a text, and no more"
+                    self.main.out.report(codes.NOT_STATIC, where.span, message, source=where.source)
+                elif any(callable(one) or isinstance(one, v.Range) for one in leaves):
+                    message = "a function or a range is no value that a plan can have"
+                    self.main.out.report(codes.WRONG_TYPE, where.span, message, source=where.source)
+        for one in out.outputs:
+            if any(
+                isinstance(part, v.Secret) or (isinstance(part, v.Template) and part.secret)
+                for part in v.leaves(one.value)
+            ):
+                message = f"the output `{one.name}` would show a secret"
+                self.main.out.report(codes.SECRET_SINK, one.where.span, message, source=one.where.source)
 
     def guard(self, item: _Item, out: Composition) -> None:
         try:
@@ -296,15 +323,16 @@ class _Evaluator(Expressions):
         self.store(param, self.quiet(node, scope), node, body, spans)
 
     def store(self, param: Param, value: Any, node: Any, body: dict[str, Any], spans: dict[str, Where]) -> None:
+        if value is None:  # `null` is as if not written
+            body.pop(param.name, None)
+            spans.pop(param.name, None)
+            return
         if isinstance(value, v.ElementRef) and value.kind in param.kinds:
             fitted: Any = value
         else:
             fitted = self.fit(value, param.type, node)
         spans[param.name] = self.where(node)
-        if fitted is None:
-            body.pop(param.name, None)  # `null` is as if not written
-        else:
-            body[param.name] = fitted
+        body[param.name] = fitted
 
     def handle(self, item: _Item, out: Composition) -> None:
         node: ast.Handle = item.node

@@ -13,7 +13,7 @@ from typing import Any
 from vchlang import codes
 from vchlang import values as v
 from vchlang.analysis.builtins import BUILTINS, Mistake
-from vchlang.analysis.fit import bad_text, read_of, split_number
+from vchlang.analysis.fit import bad_text, opened, read_of, split_number
 from vchlang.analysis.given import from_data, from_text
 from vchlang.analysis.infer import type_of
 from vchlang.analysis.program import Given, Inputs, Parameters, Program, Read, Unreadable, Where
@@ -81,17 +81,21 @@ class Expressions:
 
     def quiet(self, node: Any, scope: Scope) -> Any:
         """The value of an expression; NOTHING where a mistake in it was reported."""
+        depth = self.depth
         try:
             return self.eval(node, scope)
         except Known:
+            self.depth = depth
             return NOTHING
 
     def pairs(self, source: Any, scope: Scope) -> list[tuple[Any, Any]]:
         """Key and value of each turn of a loop; nothing where what it goes over is not known."""
-        try:
-            over = self.eval(source, scope)
-        except Known:
+        over = self.quiet(source, scope)
+        if isinstance(over, v.Unknown):
             return []
+        return self.pairs_of(over, source)
+
+    def pairs_of(self, over: Any, source: Any) -> list[tuple[Any, Any]]:
         if isinstance(over, v.Range):
             if type(over.low) is not int or type(over.high) is not int:
                 return []
@@ -282,15 +286,33 @@ class Expressions:
     def fit(self, value: Any, type_: v.Type, node: Any, module: Module | None = None) -> Any:
         """A value as its type wants it: texts checked, variants' fields named, defaults left to the description."""
         cls = type(value)
-        if cls is v.Unknown or cls is v.Template or cls is v.Secret:
+        if cls is v.Unknown:
+            return value
+        if cls is v.Secret or (cls is v.Template and value.secret):
+            if not isinstance(opened(type_), v.SecretOf | v.MaybeSecret) and type_ != v.ANY:
+                # The checker saw no secret: it came through a list or a call whose type nobody could tell.
+                out = (module or self.main).out
+                out.report(codes.SECRET_SINK, self.span(node), "this is secret, and what stands here is not")
+                return NOTHING
+            return value
+        if cls is v.Template:
             return value
         if type(type_) is v.Simple:  # most fields are; the rest of the ladder costs them nothing
             if cls is str and type_ in v.TEXTUAL:
                 return self.fit_text(value, type_, node, module)
+            if not _is_simple(value, type_):
+                # The checker could not tell: it came through a list of several types, a spread of a map, or a call.
+                message = f"a {v.show_type(type_)} stands here, not {v.show(value)}"
+                (module or self.main).out.report(codes.WRONG_TYPE, self.span(node), message)
+                return NOTHING
             return float(value) if cls is int and type_ == v.FLOAT else value
         match type_:
             case v.Optional(inner):
                 return None if value is None else self.fit(value, inner, node, module)
+            case v.SecretOf(v.RecordOf(fields)) if isinstance(value, dict):
+                types: dict[str, v.Type] = {one.name: v.MaybeSecret(one.type) for one in fields}
+                known = {key: one for key, one in value.items() if key in types}
+                return {key: self.fit(one, types[key], _named(node, key), module) for key, one in known.items()}
             case v.SecretOf(inner) | v.MaybeSecret(inner):
                 return self.fit(value, inner, node, module)
             case v.ListOf(item):
@@ -459,11 +481,14 @@ class Expressions:
         if isinstance(over, v.Unknown):
             return None
         out: list[Scope] = []
-        for pair in self.pairs(each.source, scope):
+        for pair in self.pairs_of(over, each.source):
             inner = Scope(scope, scope.module)
             pair = pair if isinstance(over, dict) or len(each.names) == 1 else (len(out), pair[1])
             name_loop(inner, each.names, pair)
-            if each.condition is None or self.eval(each.condition, inner) is True:
+            holds = True if each.condition is None else self.eval(each.condition, inner)
+            if not isinstance(holds, bool):
+                return None
+            if holds:
                 out.append(inner)
         return out
 
@@ -550,8 +575,10 @@ class Expressions:
         args = [self.eval(arg.value, scope) for arg in node.args]
         if any(isinstance(one, v.Unknown | v.Template) for one in args):
             return NOTHING
+        if name == "len" and len(args) == 1 and isinstance(args[0], v.Secret) and args[0].known:
+            args = [args[0].value]
         if any(isinstance(one, v.Secret) for one in args):
-            return v.Secret(("?",), known=False)
+            return NOTHING  # the checker has refused it, or nobody knows how long it is
         if builtin.reads:
             return self.read(node, name, args, scope)
         least = len(builtin.params) - builtin.optional
@@ -561,8 +588,12 @@ class Expressions:
             value = builtin.run(*args)
         except Mistake as problem:
             raise self.mistake(codes.CODES[problem.code], node, scope, problem.message) from None
-        except (TypeError, ValueError, AttributeError):
+        except OverflowError:
+            raise self.mistake(codes.OVERFLOW, node, scope, "the result does not fit in 64 bits") from None
+        except (TypeError, ValueError, AttributeError, LookupError):
             return NOTHING  # arguments of a type that the checker has refused
+        if isinstance(value, int) and not isinstance(value, bool):
+            self.whole(int(value), node, scope)
         if isinstance(value, str) and len(value) > MAX_TEXT:
             self.limit(codes.LIMIT_SIZE, node, "a text is larger than 16 MiB")
         return value
@@ -585,15 +616,20 @@ class Expressions:
             return (not value) if isinstance(value, bool) else NOTHING
         if isinstance(value, bool) or not isinstance(value, int | float):
             return NOTHING
-        return type(value)(-value)
+        return type(value)(-value) if isinstance(value, float) else type(value)(self.whole(-int(value), node, scope))
 
     def binary(self, node: ast.Binary, scope: Scope) -> Any:
         word = node.operator.text
         left = self.eval(node.left, scope)
-        if word == "and":
-            return False if left is False else self.eval(node.right, scope)
-        if word == "or":
-            return True if left is True else self.eval(node.right, scope)
+        if word in ("and", "or"):
+            decided = word == "or"
+            if left is decided:
+                return decided
+            right = self.eval(node.right, scope)
+            # What is not known stays so, unless the other side alone decides.
+            return right if right is decided or isinstance(left, bool) else NOTHING
+        if word == "??" and isinstance(left, v.Unknown):
+            return NOTHING
         if word == "??":
             return self.eval(node.right, scope) if left is None else left
         right = self.eval(node.right, scope)
@@ -603,6 +639,8 @@ class Expressions:
             return NOTHING
         if word == "..":
             return v.Range(left, right)
+        if word == "in" and not isinstance(right, dict) and _open(right):
+            return NOTHING
         if word == "in":
             return _contains(right, left)
         try:
@@ -613,9 +651,11 @@ class Expressions:
             return NOTHING
 
     def equal(self, left: Any, right: Any, same: bool) -> Any:
+        if isinstance(left, v.Unknown) or isinstance(right, v.Unknown):
+            return NOTHING
         if left is None or right is None:
             return (left is None and right is None) == same
-        if isinstance(left, v.Unknown | v.Template | v.Secret) or isinstance(right, v.Unknown | v.Template | v.Secret):
+        if _open(left) or _open(right):
             return NOTHING
         if isinstance(left, v.VariantValue) and isinstance(right, v.VariantValue) and left.case == right.case:
             mine, other = left.fields, right.fields
@@ -704,6 +744,26 @@ def _contains(whole: Any, one: Any) -> Any:
             return str(one) in whole
         case _:
             return NOTHING
+
+
+def _is_simple(value: Any, type_: v.Simple) -> bool:
+    """Whether a value is of a type without parts; what only describes a type (a range, a function) is of any."""
+    if type_ in v.UNITS:
+        return v.UNIT_TYPES.get(type(value)) == type_
+    if type_ == v.STRING or type_ in v.TEXTUAL:
+        return isinstance(value, str)
+    if type_ == v.BOOL:
+        return isinstance(value, bool)
+    if type_ == v.INT:
+        return type(value) is int
+    if type_ == v.FLOAT:
+        return type(value) in (int, float)
+    return isinstance(value, v.DataRef) if type_ == v.DATA else True
+
+
+def _open(value: Any) -> bool:
+    """Whether something in a value is not known, or not to be known."""
+    return any(isinstance(one, v.Unknown | v.Template | v.Secret) for one in v.leaves(value))
 
 
 def _named(node: Any, name: str) -> Any:

@@ -95,6 +95,21 @@ def opened(type_: v.Type) -> v.Type:
     return type_.inner if isinstance(type_, v.Optional) else type_
 
 
+def holds_secret(type_: v.Type) -> bool:
+    """Whether a value of the type may have a secret anywhere in it."""
+    match type_:
+        case v.SecretOf() | v.MaybeSecret():
+            return True
+        case v.Optional(inner) | v.ListOf(inner):
+            return holds_secret(inner)
+        case v.MapOf(_, inner):
+            return holds_secret(inner)
+        case v.RecordOf(fields):
+            return any(holds_secret(one.type) for one in fields)
+        case _:
+            return False
+
+
 def unsecret(type_: v.Type) -> v.Type:
     """A type without its `Secret<…>`."""
     return type_.inner if isinstance(type_, v.SecretOf) else type_

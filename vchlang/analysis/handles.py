@@ -114,6 +114,7 @@ def check_composition(composition: Composition, roles: list[tuple[str, str, Wher
         _finish(executor, found, composition, out)
     _roles_joined(composition, members, roles, out)
     _waits(composition, members, out)
+    _rings(composition, out)
     _locations(composition, out)
     _networks(composition, out)
     _pools(composition, out)
@@ -404,7 +405,9 @@ def _roles_joined(
 
 
 def _waits(composition: Composition, members: dict[str, dict[tuple[str, str], _Member]], out: Report) -> None:
-    started = {one.executor for one in composition.powers if one.switch == "start"}
+    # The last word on an executor's power is what it comes to.
+    last = {one.executor: one for one in sorted(composition.powers, key=lambda one: one.order)}
+    started = {executor for executor, one in last.items() if one.switch == "start"}
     for wait in composition.waits:
         if wait.task:
             owner = next((executor for executor, found in members.items() if (wait.task, "") in found), None)
@@ -412,7 +415,10 @@ def _waits(composition: Composition, members: dict[str, dict[tuple[str, str], _M
                 _say(out, codes.NO_START, wait.where, f"the task `{wait.task}` is joined to no executor")
                 continue
             wait.executor = owner
-        if wait.executor not in started:
+        if wait.executor in last and wait.executor not in started:
+            message = f"`{wait.executor}` is stopped in the end, so this would never come"
+            _say(out, codes.NO_START, wait.where, message, last[wait.executor].where, "stopped here")
+        elif wait.executor not in started:
             _say(
                 out,
                 codes.NO_START,
@@ -420,6 +426,29 @@ def _waits(composition: Composition, members: dict[str, dict[tuple[str, str], _M
                 f"nothing starts `{wait.executor}`",
                 hint=f"write `start {wait.executor}`",
             )
+
+
+def _rings(composition: Composition, out: Report) -> None:
+    """What lies in itself, or is made from itself, has no name and no beginning."""
+    done: set[str] = set()
+    for first in composition.elements.values():
+        path: list[str] = []
+        stack = [(first.address, 0)]
+        while stack:
+            address, depth = stack.pop()
+            del path[depth:]
+            if address in path:
+                ring = path[path.index(address) :]
+                words = " → ".join(f"`{one}`" for one in [*ring, address])
+                _say(out, codes.CYCLE, composition.elements[ring[0]].head, f"these need each other: {words}")
+                continue
+            if address in done:
+                continue
+            done.add(address)
+            path.append(address)
+            body = composition.elements[address].body
+            held = [body[name] for name in ("inside", "at", "parent") if isinstance(body.get(name), v.ElementRef)]
+            stack += [(one.address, depth + 1) for one in held if one.address in composition.elements]
 
 
 def _locations(composition: Composition, out: Report) -> None:
@@ -462,7 +491,8 @@ def _networks(composition: Composition, out: Report) -> None:
     ranges: list[tuple[int, int, str, str, Where]] = []
     for element in composition.elements.values():
         if element.kind == "network":
-            for cidr in element.body.get("ranges", ()):
+            ranges_of = element.body.get("ranges", ())
+            for cidr in ranges_of if isinstance(ranges_of, list) else ():
                 if isinstance(cidr, str) and (bounds := _bounds(cidr)) is not None:
                     ranges.append((*bounds, cidr, element.address, element.spans["ranges"]))
     ranges.sort(key=lambda one: (one[0], one[1]))

@@ -17,6 +17,7 @@ from vchlang.analysis.fit import (
     a_type,
     bad_text,
     fits,
+    holds_secret,
     item,
     join_types,
     literal,
@@ -140,6 +141,14 @@ class Inference(TypeExpressions):
     def declaration(self, symbol: Symbol) -> None:
         node: ast.Declaration = symbol.node.declaration
         symbol.type = self.type(node.type)
+        if not isinstance(opened(symbol.type), v.SecretOf) and holds_secret(symbol.type):
+            # Its value would come from a command line or a file, in clear, and be a plain text from then on.
+            self.out.report(
+                codes.SECRET_SINK,
+                self.at(node.type),
+                f"a part of `{symbol.name}` is secret, and the whole is not",
+                hint="a parameter is secret as a whole: Secret<…>",
+            )
         if node.default is not None:
             if isinstance(opened(symbol.type), v.SecretOf) and not isinstance(node.default, ast.Null):
                 self.out.report(
@@ -179,8 +188,13 @@ class Inference(TypeExpressions):
 
     def loop_types(self, source: Any) -> tuple[v.Type, v.Type]:
         """Types of key and value of what is looped over."""
+        late, self.late = self.late, None  # of the expression around a comprehension
         found = self.infer(source, None)
         self.static(source, "a loop")
+        self.late = late
+        if isinstance(opened(found), v.SecretOf):
+            self.out.report(codes.SECRET_SINK, self.at(source), "how often a loop turns would tell of a secret")
+            return v.ANY, v.ANY
         match unsecret(found):
             case v.ListOf(item):
                 return v.INT, item
@@ -199,13 +213,14 @@ class Inference(TypeExpressions):
 
     def condition(self, node: Any, what: str = "a condition") -> list[str]:
         """Check a condition; the names that are not null where it holds."""
-        self.late = None
+        late, self.late = self.late, None
         found = self.infer(node, v.BOOL)
         if isinstance(opened(found), v.SecretOf):
             self.out.report(codes.SECRET_SINK, self.at(node), f"{what} would tell of a secret")
         elif found not in (v.BOOL, v.ANY):
             self.wrong(node, f"{what} is", "true or false", found)
         self.static(node, what, hint="what only apply knows is checked by `verify`" if what == "an assert" else "")
+        self.late = late
         return not_null(node)
 
     def static(self, node: Any, what: str, hint: str = "") -> None:
@@ -592,7 +607,7 @@ class Inference(TypeExpressions):
                 found = self.infer(node.key, key)
                 if found not in (v.STRING, v.INT, v.ANY) and found not in v.TEXTUAL:
                     self.wrong(node.key, "a key is", "a text or a whole number", found)
-                return item
+                return v.SecretOf(item) if secret else item
             case v.RecordOf(fields):
                 self.value(node.key, v.STRING, "a key")
                 text = literal(node.key)
@@ -606,8 +621,10 @@ class Inference(TypeExpressions):
                             hint=did_you_mean(text, [one.name for one in fields]),
                         )
                         return v.ANY
-                    return field.type
+                    return v.SecretOf(field.type) if secret else field.type
                 kinds = {one.type for one in fields}
+                if secret:
+                    return v.SecretOf(kinds.pop() if len(kinds) == 1 else v.ANY)
                 return kinds.pop() if len(kinds) == 1 else v.ANY
             case v.Simple("anything"):
                 self.infer(node.key, None)
@@ -689,8 +706,10 @@ class Inference(TypeExpressions):
                 continue
             found = self.infer(arg.value, None if wanted == v.ANY else wanted)
             if isinstance(found, v.SecretOf):
-                # What is made from a secret is one; how long it is may be known.
-                secret = builtin.name != "len"
+                # How long it is may be known. Else apply could not work it out: plans have texts, not calls.
+                if builtin.name != "len":
+                    self.out.report(codes.SECRET_SINK, self.at(arg.value), f"`{builtin.name}` takes no secret")
+                    secret = True
                 found = found.inner
             if not self.listlike(found, wanted):
                 self.fit(found, wanted, arg.value, f"`{name}`")
@@ -871,12 +890,7 @@ class Inference(TypeExpressions):
         return v.ANY
 
     def e_conditional(self, node: ast.Conditional, wanted: v.Type | None) -> v.Type:
-        found = self.infer(node.condition, v.BOOL)
-        if isinstance(found, v.SecretOf):
-            self.out.report(codes.SECRET_SINK, self.at(node.condition), "a condition would tell of a secret")
-        elif found not in (v.BOOL, v.ANY):
-            self.wrong(node.condition, "a condition is", "true or false", found)
-        narrowed = not_null(node.condition)
+        narrowed = self.condition(node.condition)
         self.narrowed += narrowed
         then = self.infer(node.then, wanted)
         del self.narrowed[len(self.narrowed) - len(narrowed) :]

@@ -19,7 +19,6 @@ Operations come in topological order, and ties keep the order of the script, so 
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable
 from typing import Any
 
@@ -31,14 +30,17 @@ from vchlang.analysis.program import BindStep, Composition, ElementDecl, HandleD
 from vchlang.diagnostics import Code, Diagnostic, Label, Report
 from vchlang.kinds.schema import KINDS
 from vchlang.kinds.world import Absent, Capabilities, Commit, Finding, Observation, Present, Query, Unknown, object_key
-from vchlang.plan.compare import changes_of, commit_changes, commit_steps, effect_of
+from vchlang.plan.compare import changes_of, commit_changes, commit_steps, effect_of, marks_of, reasons_of
 from vchlang.plan.keep import kept
 from vchlang.plan.lower import Lowering
 from vchlang.plan.model import Change, Input, Operation, Place, Plan, Substep
+from vchlang.plan.order import Step, in_order, needed_first, words_of
 from vchlang.plan.removal import HANDLE, Removal
 from vchlang.state.store import Deployment, ObjectRow
 from vchlang.text import Span
 
+_ABOUT = {"no-space": "free", "bad-archive": "data", "wrong-checksum": "checksum"}
+"""Which field a finding is about, by its code; else it is about the place."""
 STATES = {"launched": 1, "ready": 2, "stable": 3}
 _STEPS_OF_LOCATION = ("check that the directory is empty", "write the policy file", "confirm ownership")
 
@@ -81,7 +83,10 @@ def queries(composition: Composition, request: Request) -> tuple[Query, ...]:
         identity = lowering.identity(element.address)
         if row is not None and row.identity != identity and element.kind == row.kind:
             out.append(_ask(f"{row.address}#{row.generation}", row))
-        key = row.key if row is not None else _key(request.state, element.address, 1)
+        if row is not None and row.kind != element.kind:
+            key = _key(request.state, element.address, row.generation + 1)
+        else:
+            key = row.key if row is not None else _key(request.state, element.address, 1)
         # A shared path is asked about under the name that we would have there, to learn whether we are among its users.
         args = msgspec.convert(_constant(lowering.args(element)), kind.element.cls)
         out.append(Query(id=element.address, kind=element.kind, identity=identity, key=key, args=args))
@@ -91,7 +96,11 @@ def queries(composition: Composition, request: Request) -> tuple[Query, ...]:
         if (
             row.kind != "handle"
             and not KINDS[row.kind].recorded
-            and (row.deposed or row.address not in composition.elements)
+            and (
+                row.deposed
+                or row.address not in composition.elements
+                or composition.elements[row.address].kind != row.kind
+            )
         ):
             out.append(_ask(f"{row.address}#{row.generation}", row))
     return tuple(out)
@@ -122,16 +131,6 @@ def build(
     return _Builder(composition, request, observed, findings, capabilities).run()
 
 
-class _Step(msgspec.Struct, kw_only=True):
-    """An operation in the making: `name` is how others need it, `order` where the script has it."""
-
-    name: tuple[str, ...]
-    order: tuple[int, ...]
-    needs: set[tuple[str, ...]]
-    where: Where | None
-    fields: dict[str, Any]
-
-
 class _Builder:
     def __init__(
         self,
@@ -149,9 +148,10 @@ class _Builder:
         self.rows = _rows(request.state)
         self.lowering = _lowering(composition, request)
         self.out = Report(request.script)
-        self.steps: dict[tuple[str, ...], _Step] = {}
+        self.steps: dict[tuple[str, ...], Step] = {}
         self.replaced: dict[str, str] = {}
         self.removed_first: set[str] = set()
+        self.refused: set[str] = set()
         self.handles: dict[str, list[HandleDecl]] = {}
         for handle in composition.handles:
             self.handles.setdefault(handle.executor, []).append(handle)
@@ -161,7 +161,8 @@ class _Builder:
         self.confirm()
         elements = sorted(self.composition.elements.values(), key=lambda one: one.order)
         self.same_names(elements)
-        for element in elements:
+        # What an element is in or made from comes before it: whether that is replaced decides about the element too.
+        for element in needed_first(elements):
             self.plan_element(element)
         for element in elements:
             if element.kind == "executor" and element.verb != "existing":
@@ -197,8 +198,11 @@ class _Builder:
             element = self.composition.elements.get(finding.address)
             where = None
             if element is not None:
-                where = element.spans.get("at") or element.spans.get("inside") or element.head
+                field = _ABOUT.get(code.slug, "at")
+                where = element.spans.get(field) or element.spans.get("at") or element.spans.get("inside")
+                where = where or element.head
             if finding.level == "error":
+                self.refused.add(finding.address)
                 self.say(code, where, finding.message)
             else:
                 warning = Code(slug=code.slug, severity=codes.UNUSED.severity, doc=code.doc, example=code.example)
@@ -224,6 +228,17 @@ class _Builder:
     # ---- elements --------------------------------------------------------------------------------------------------
 
     def plan_element(self, element: ElementDecl) -> None:
+        """Decide about one element; what lies in something that was refused is not refused again."""
+        places = [element.body.get(name) for name in ("inside", "at", "parent")]
+        known = element.address in self.refused
+        if known or any(isinstance(one, v.ElementRef) and one.address in self.refused for one in places):
+            self.refused.add(element.address)
+            return
+        self.decide(element)
+        if ("element", element.address) not in self.steps:
+            self.refused.add(element.address)
+
+    def decide(self, element: ElementDecl) -> None:
         kind = KINDS[element.kind]
         self.supported(element)
         if element.address + HANDLE in self.rows and element.kind != "executor":
@@ -260,8 +275,7 @@ class _Builder:
         at = element.body.get("at")
         if element.kind == "location" and isinstance(at, str):
             scheme = at.partition("://")[0]
-            reported = any(one.address == element.address and one.level == "error" for one in self.findings)
-            if scheme not in can.schemes and not reported:
+            if scheme not in can.schemes:
                 self.say(
                     codes.UNSUPPORTED,
                     element.spans["at"],
@@ -287,9 +301,9 @@ class _Builder:
         if row is None:
             self.add_element(element, "create", args, note="carried out by the commit that joins it")
             return
-        changes = (*changes_of(element, args, row, Absent()), *_marks(element, row))
+        changes = (*changes_of(element, args, row, Absent()), *marks_of(element, row))
         action = "update" if changes else "none"
-        self.add_element(element, action, args, changes=changes, because=_reasons(changes))
+        self.add_element(element, action, args, changes=changes, because=reasons_of(changes))
 
     def plan_existing(self, element: ElementDecl, seen: Observation) -> None:
         if isinstance(seen, Absent):
@@ -299,6 +313,16 @@ class _Builder:
                 self.place_of(element),
                 f"there is no {element.kind} `{identity}` on {self.request.target}",
                 hint=seen.detail or None,
+            )
+            return
+        row = self.rows.get(element.address)
+        if row is not None:
+            # The state would go on owning what the script says is not ours, and a destroy would remove it.
+            self.say(
+                codes.WRONG_VERB,
+                element.head,
+                f"`{element.address}` was {row.origin} by this deployment, and `existing` never owns",
+                hint="write the verb that it had, or another name for what is only looked up",
             )
             return
         self.add_element(element, "read", self.lowering.args(element), origin="found")
@@ -324,7 +348,12 @@ class _Builder:
         assert isinstance(seen, Present)
         if self.owned(seen, element.address):
             # Made by us, and the state lost it (an old backup, a store that was recovered): it is taken back.
-            self.add_element(element, "create", args, because=("it is ours already, and the state did not know it",))
+            # What may have been adopted is taken back as adopted: given up one day, and never deleted.
+            made = verb != "adopt" and seen.owner is not None and seen.owner.lineage == self.request.state.lineage
+            because = ("it is ours already, and the state did not know it",)
+            if seen.owner is not None and seen.owner.lineage == self.request.state.lineage:
+                self.lowering.generations[element.address] = seen.owner.generation
+            self.add_element(element, "create" if made else "adopt", args, because=because)
         elif seen.owner is not None:
             if verb in ("adopt", "ensure") and seen.shared:
                 self.add_element(
@@ -426,7 +455,11 @@ class _Builder:
         if seen.owner is not None and seen.owner.lineage != self.request.state.lineage:
             self.only_additions(element, args, seen)
             return
-        changes = (*changes_of(element, args, row, seen), *_marks(element, row))
+        changes = (*changes_of(element, args, row, seen), *marks_of(element, row))
+        if element.kind in ("executor", "network") and row.args.get("inside") != args.get("inside"):
+            # Their name there does not tell what they are in, so the identity shows no move.
+            before, after = (v.quoted(str(one.get("inside"))) for one in (row.args, args))
+            changes = (*changes, Change(path="inside", before=before, after=after, effect="replace"))
         for name in self.inside_replaced(element):
             holder = element.body[name].address
             changes = (
@@ -461,7 +494,7 @@ class _Builder:
                     "update",
                     args,
                     changes=changes,
-                    because=_reasons(changes),
+                    because=reasons_of(changes),
                     expect=seen.version,
                     origin=row.origin,
                 )
@@ -507,6 +540,9 @@ class _Builder:
         if isinstance(seen, Present) and not self.owned(seen, element.address) and not seen.claimable:
             self.plan_new(element, seen)  # says whose the new place is
             return
+        if element.verb == "adopt" and isinstance(seen, Absent):
+            self.plan_new(element, seen)  # says that it is not there
+            return
         self.replace(element, row, (change,))
 
     def replace(self, element: ElementDecl, row: ObjectRow, changes: tuple[Change, ...]) -> None:
@@ -534,13 +570,23 @@ class _Builder:
         self.lowering.generations[element.address] = row.generation + 1
         args = self.lowering.args(element)
         if self.lowering.identity(element.address) == row.identity:
+            if row.retain:
+                self.say(
+                    codes.PROTECTED,
+                    head,
+                    f"`{element.address}` is kept by `@retain`, and its replacement would have the same name",
+                    hint="give the new one another name, or apply it once without `@retain`",
+                    expected=changes[0].before,
+                    found=changes[0].after,
+                )
+                return
             self.removed_first.add(element.address)
         self.add_element(
             element,
             "create" if element.verb != "adopt" else "adopt",
             args,
             changes=changes,
-            because=_reasons(changes),
+            because=reasons_of(changes),
             steps=_make_steps(element),
         )
         self.removal.replaced.append(row)
@@ -602,7 +648,8 @@ class _Builder:
         running = isinstance(seen, Present) and seen.state == "running" and not fresh
         changed = False
         if handles or row is not None:
-            changed = self.plan_commit(element, handles, row, running)
+            # An executor that is made anew has nothing of the composition that was committed to the one before it.
+            changed = self.plan_commit(element, handles, None if fresh else row, running)
         self.plan_power(element, running, changed)
 
     def plan_commit(
@@ -661,11 +708,22 @@ class _Builder:
             identity=self.lowering.identity(element.address),
             args=args,
             changes=changes,
-            because=_reasons(changes),
+            because=reasons_of(changes),
             steps=steps,
             notes=notes,
+            expect=self.opened_on(element) if action == "commit" else "",
         )
         return action == "commit"
+
+    def opened_on(self, element: ElementDecl) -> str:
+        """The version of the executor that its handle is opened on; empty for one that this plan makes."""
+        seen = self.observed.get(element.address)
+        made = (
+            self.steps["element", element.address].fields["action"] in ("create", "adopt")
+            if ("element", element.address) in self.steps
+            else True
+        )
+        return seen.version if isinstance(seen, Present) and not made else ""
 
     def addresses(
         self, element: ElementDecl, joins: list[JoinStep], binds: dict[tuple[str, str], BindStep]
@@ -797,64 +855,32 @@ class _Builder:
         where: Where | None,
         **fields: Any,
     ) -> None:
-        self.steps[name] = _Step(name=name, order=order, needs=needs, where=where, fields=fields)
+        self.steps[name] = Step(name=name, order=order, needs=needs, where=where, fields=fields)
 
     def in_order(self) -> tuple[Operation, ...]:
-        """The operations in topological order; of those that may come next, the one that the script has first."""
-        ranked = sorted(self.steps.values(), key=lambda one: one.order)
-        rank = {step.name: position for position, step in enumerate(ranked)}
-        needs = {step.name: {one for one in step.needs if one in rank and one != step.name} for step in ranked}
-        users: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
-        for name, wanted in needs.items():
-            for one in wanted:
-                users.setdefault(one, []).append(name)
-        left = {name: len(wanted) for name, wanted in needs.items()}
-        ready = [rank[name] for name, count in left.items() if not count]
-        heapq.heapify(ready)
-        ids: dict[tuple[str, ...], str] = {}
+        ordered = in_order(self.steps)
+        if ordered.ring:
+            self.report_ring(ordered.ring)
         out: list[Operation] = []
-        while ready:
-            step = ranked[heapq.heappop(ready)]
-            ids[step.name] = f"%{len(ids) + 1}"
-            out.append(self.operation(step, ids, needs[step.name]))
-            for user in users.get(step.name, ()):
-                left[user] -= 1
-                if not left[user]:
-                    heapq.heappush(ready, rank[user])
-        if len(out) < len(ranked):
-            self.report_cycle({name: wanted - set(ids) for name, wanted in needs.items() if name not in ids})
+        for name, needs in ordered.needs.items():
+            step = self.steps[name]
+            needed = tuple(sorted((ordered.ids[one] for one in needs), key=lambda one: int(one[1:])))
+            spec = _spec(step.fields["args"]) if step.fields.get("args") else ""
+            place = self.place(step.where)
+            out.append(Operation(id=ordered.ids[name], needs=needed, place=place, spec=spec, **step.fields))
         return tuple(out)
 
-    def operation(self, step: _Step, ids: dict[tuple[str, ...], str], needs: set[tuple[str, ...]]) -> Operation:
-        needed = tuple(sorted((ids[one] for one in needs), key=lambda one: int(one[1:])))
-        fields = step.fields
-        spec = _spec(fields["args"]) if fields.get("args") else ""
-        return Operation(id=ids[step.name], needs=needed, place=self.place(step.where), spec=spec, **fields)
-
-    def report_cycle(self, needs: dict[tuple[str, ...], set[tuple[str, ...]]]) -> None:
-        """Walk one ring among the steps that nothing can begin, and say each edge of it."""
-        # Whoever is in no ring itself, but only waits for one, is left by walking on until a step comes again.
-        name = min(needs)
-        path: list[tuple[str, ...]] = []
-        while name not in path:
-            path.append(name)
-            name = min(needs[name] & set(needs))
-        ring = path[path.index(name) :]
-        start = ring.index(min(ring, key=lambda one: self.steps[one].order))
-        ring = ring[start:] + ring[:start]
-        words = [_words(one) for one in ring]
+    def report_ring(self, ring: tuple[tuple[str, ...], ...]) -> None:
+        words = [words_of(one) for one in ring]
         labels = []
         for position, one in enumerate(ring):
             where = self.steps[one].where
             if where is not None and position:
                 text = f"{words[position]} needs {words[(position + 1) % len(ring)]}"
                 labels.append(Label(source=where.source, span=where.span, text=text))
-        self.say(
-            codes.CYCLE,
-            self.steps[ring[0]].where,
-            "these need each other: " + " → ".join([*words, words[0]]),
-            labels=tuple(labels),
-        )
+        path = " → ".join([*words, words[0]])
+        where = self.steps[ring[0]].where
+        self.say(codes.CYCLE, where, f"these need each other: {path}", labels=tuple(labels))
 
     # ---- places and words ------------------------------------------------------------------------------------------
 
@@ -952,41 +978,7 @@ def _make_steps(element: ElementDecl) -> tuple[Substep, ...]:
     return ()
 
 
-def _marks(element: ElementDecl, row: ObjectRow) -> tuple[Change, ...]:
-    """Decorators that the state must learn, since a later destroy reads them there and not in the script."""
-    words = {True: "yes", False: "no"}
-    pairs = (("@protect", row.protect, element.protect), ("@retain", row.retain, element.retain))
-    return tuple(
-        Change(path=name, before=words[before], after=words[after], effect="update")
-        for name, before, after in pairs
-        if before != after
-    )
-
-
-def _reasons(changes: tuple[Change, ...]) -> tuple[str, ...]:
-    words = {
-        "update": "is changed in place",
-        "restart": "takes effect at a restart",
-        "replace": "is fixed when it is made",
-    }
-    return tuple(dict.fromkeys(f"{one.path} {words[one.effect]}" for one in changes if one.effect in words))[:3]
-
-
 def _spec(args: dict[str, Any]) -> str:
     import hashlib
 
     return hashlib.sha256(msgspec.json.encode(args, order="sorted")).hexdigest()
-
-
-def _words(name: tuple[str, ...]) -> str:
-    match name:
-        case ("element", address):
-            return f"`{address}`"
-        case ("commit", address):
-            return f"the handle of `{address}`"
-        case ("start" | "stop", address, *_):
-            return f"`{name[0]} {address}`"
-        case ("wait", *_):
-            return "a `wait`"
-        case _:
-            return " ".join(name)

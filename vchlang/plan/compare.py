@@ -22,13 +22,13 @@ _PLACES = ("inside", "at", "name")
 
 
 def changes_of(element: ElementDecl, args: dict[str, Any], row: ObjectRow, seen: Observation) -> tuple[Change, ...]:
-    """The fields of an element that differ. Where it is and what it is called is compared by its identity, not here."""
+    """The fields of an element that differ, but for where it is and what it is called, which the planner compares."""
     params = KINDS[element.kind].element.params
     told = seen.fields if isinstance(seen, Present) else {}
     out: list[Change] = []
     for name, wanted in args.items():
-        if name in _PLACES and not (element.kind == "executor" and name == "inside"):
-            continue  # part of the identity, which is compared as a whole
+        if name in _PLACES:
+            continue
         param = params[name]
         pending = _has_mark(wanted)
         current = told[name] if param.compared and not pending and name in told else row.args.get(name)
@@ -99,6 +99,27 @@ def _has_mark(value: Any) -> bool:
             return any(_has_mark(one) for one in value)
         case _:
             return False
+
+
+def marks_of(element: ElementDecl, row: ObjectRow) -> tuple[Change, ...]:
+    """Decorators that the state must learn, since a later destroy reads them there and not in the script."""
+    words = {True: "yes", False: "no"}
+    pairs = (("@protect", row.protect, element.protect), ("@retain", row.retain, element.retain))
+    return tuple(
+        Change(path=name, before=words[before], after=words[after], effect="update")
+        for name, before, after in pairs
+        if before != after
+    )
+
+
+def reasons_of(changes: tuple[Change, ...]) -> tuple[str, ...]:
+    """Why there is an operation at all: what its changes cost."""
+    words = {
+        "update": "is changed in place",
+        "restart": "takes effect at a restart",
+        "replace": "is fixed when it is made",
+    }
+    return tuple(dict.fromkeys(f"{one.path} {words[one.effect]}" for one in changes if one.effect in words))[:3]
 
 
 # ---- commits -------------------------------------------------------------------------------------------------------

@@ -55,7 +55,8 @@ def destroy(request: Request, observed: dict[str, Observation]) -> Planned:
             )
             continue
         action = "none" if key in staying else removal_action(row, seen)
-        if action == "refuse" and isinstance(seen, Unknown):
+        if action == "refuse":
+            seen = seen if isinstance(seen, Unknown) else Unknown(reason="the driver gave no answer")
             code = codes.CODES.get(seen.code, codes.UNKNOWN_WORLD)
             out.report(code, Span(0, 0), f"`{row.address}`: {seen.reason}", source="")
             continue
@@ -63,6 +64,12 @@ def destroy(request: Request, observed: dict[str, Observation]) -> Planned:
             ids[one.address, one.generation]
             for one in users.get(names_of(row), ())
             if (one.address, one.generation) in ids
+        ]
+        # A composition is only forgotten; what it was put together from is free when its executor is gone.
+        needs += [
+            ids[executor]
+            for one in users.get(names_of(row), ())
+            if one.kind == "handle" and (executor := (one.address.removesuffix(HANDLE), one.generation)) in ids
         ]
         if row.kind == "executor":
             handle = (row.address + HANDLE, row.generation)

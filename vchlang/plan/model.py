@@ -36,7 +36,7 @@ ACTIONS = (
     "none",
 )
 """What an operation does. `none` changes nothing and stays in the plan with its reason; `forget` only drops the state's
-record of what is already gone, or kept by `@retain`."""
+record of what is gone, or of what the platform has no object for."""
 
 CHANGING = frozenset(ACTIONS) - {"confirm", "read", "none"}
 """Actions after which something is different; a plan of none of these is empty. A `wait` for what is so already is

@@ -25,7 +25,7 @@ def removal_action(row: ObjectRow, seen: Observation | None) -> str:
     if isinstance(seen, Absent):
         return "forget"
     if isinstance(seen, Unknown) or seen is None:
-        return "refuse" if isinstance(seen, Unknown) else "delete"
+        return "refuse"
     ours = (seen.owner is not None and seen.owner.key == row.key) or any(one.key == row.key for one in seen.sharers)
     if not ours:
         return "forget"  # somebody else's by now: it is not ours to touch
@@ -60,13 +60,17 @@ def keeping(rows: list[ObjectRow]) -> dict[tuple[str, int], str]:
     """Of objects that would go, those that stay, with the reason: `@retain`, and whatever such a one lies in."""
     by_name = {names_of(row): row for row in rows}
     staying: dict[tuple[str, int], str] = {}
-    left = [(row, "@retain") for row in rows if row.retain and not row.deposed]
+    left = [(row, "@retain") for row in rows if row.retain]
+    compositions = {(row.address, row.generation): row for row in rows if row.kind == "handle"}
     while left:
         row, reason = left.pop()
         if (row.address, row.generation) in staying:
             continue
         staying[row.address, row.generation] = reason
         left += [(by_name[name], f"`{row.address}` is in it") for name in references(row) if name in by_name]
+        # An executor that stays keeps what it is put together from.
+        if (composition := compositions.get((row.address + HANDLE, row.generation))) is not None:
+            left.append((composition, f"`{row.address}` stays"))
     return staying
 
 
@@ -122,12 +126,19 @@ class Removal:
             seen = builder.observed.get(row.address)
         kept_for = staying.get((row.address, row.generation))
         action = "keep" if kept_for is not None else removal_action(row, seen)
-        if action == "refuse" and isinstance(seen, Unknown):
+        if action == "refuse":
+            seen = seen if isinstance(seen, Unknown) else Unknown(reason="the driver gave no answer")
             builder.say(codes.CODES.get(seen.code, codes.UNKNOWN_WORLD), None, f"`{row.address}`: {seen.reason}")
             return
         name_of = names_of(row)
         needs: set[tuple[str, ...]] = {
             ("remove", one.address, str(one.generation)) for one in self.users.get(name_of, ()) if one is not row
+        }
+        # A composition is only forgotten; what it was put together from is free when its executor is gone.
+        needs |= {
+            ("remove", one.address.removesuffix(HANDLE), str(one.generation))
+            for one in self.users.get(name_of, ())
+            if one.kind == "handle" and one is not row
         }
         # What used it until now has to let go of it first.
         for one in self.former.get(name_of, ()):

@@ -523,7 +523,8 @@ class _Execution:
         address = executor_of(op.address)
         with self._mutex:
             self._changed = True
-            self._versions[address, op.generation] = outcome.version
+            if not in_the_state_only(op.kind, op.action):  # else the object is as it was, and so is its version
+                self._versions[address, op.generation] = outcome.version
             if row is not None:
                 self._rows[own] = row
             if verdict == "done":
