@@ -584,6 +584,10 @@ class Expressions:
         least = len(builtin.params) - builtin.optional
         if not least <= len(args) or (len(args) > len(builtin.params) and not builtin.variadic):
             return NOTHING
+        if name not in _OF_SHAPE and any(_open(one) for one in args):
+            return NOTHING  # a value in it is not known, and the result depends on the values
+        unsure: list[Any] = []
+        args = [_watched(one, unsure) if callable(one) else one for one in args]
         try:
             value = builtin.run(*args)
         except Mistake as problem:
@@ -592,6 +596,8 @@ class Expressions:
             raise self.mistake(codes.OVERFLOW, node, scope, "the result does not fit in 64 bits") from None
         except (TypeError, ValueError, AttributeError, LookupError):
             return NOTHING  # arguments of a type that the checker has refused
+        if unsure and name != "map":
+            return NOTHING
         if isinstance(value, int) and not isinstance(value, bool):
             self.whole(int(value), node, scope)
         if isinstance(value, str) and len(value) > MAX_TEXT:
@@ -759,6 +765,22 @@ def _is_simple(value: Any, type_: v.Simple) -> bool:
     if type_ == v.FLOAT:
         return type(value) in (int, float)
     return isinstance(value, v.DataRef) if type_ == v.DATA else True
+
+
+_OF_SHAPE = frozenset({"len", "keys", "values", "map", "filter", "any", "all"})
+"""Functions that look at how much there is, or leave the values to a lambda."""
+
+
+def _watched(function: Callable[..., Any], unsure: list[Any]) -> Callable[..., Any]:
+    """A lambda that notes what it gave and is not known: a builtin would take it for true."""
+
+    def run(*args: Any) -> Any:
+        value = function(*args)
+        if _open(value):
+            unsure.append(value)
+        return value
+
+    return run
 
 
 def _open(value: Any) -> bool:
