@@ -145,11 +145,11 @@ def _read(root: str, file: str) -> Project:
     return msgspec.structs.replace(project, source=source, diagnostics=out.freeze())
 
 
-_AT = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$")
+_AT = r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$"
 
 
 def _place_in(message: str, source: SourceText) -> Span:
-    found = _AT.search(message)
+    found = re.search(_AT, message)
     if found is None:
         return Span(0, 0)
     if found[1] is None:
@@ -159,7 +159,7 @@ def _place_in(message: str, source: SourceText) -> Span:
 
 
 def _why(message: str) -> str:
-    why = _AT.sub("", message)
+    why = re.sub(_AT, "", message)
     return why[:1].lower() + why[1:]
 
 
@@ -170,7 +170,8 @@ class _Reader:
         self.root = root
         self.name = name
         self.out = out
-        self.places = _Places(text)
+        self.source_text = text
+        self.places: _Places | None = None  # worked out for the first mistake
 
     def project(self, data: dict[str, Any]) -> Project:
         self.known(data, (), ("language", "project", "env"))
@@ -338,14 +339,16 @@ class _Reader:
         return os.path.normpath(os.path.join(self.root, path))
 
     def say(self, path: tuple[str, ...], message: str, hint: str | None = None) -> None:
+        if self.places is None:
+            self.places = _Places(self.source_text)
         self.out.report(codes.BAD_PROJECT, self.places.of(path), message, hint=hint)
 
 
 _WORD = r"(?:[A-Za-z0-9_-]+|\"[^\"\n]*\"|'[^'\n]*')"
 _DOTTED = rf"{_WORD}(?:[ \t]*\.[ \t]*{_WORD})*"
-_HEADER = re.compile(rf"[ \t]*\[\[?[ \t]*({_DOTTED})[ \t]*\]")
-_KEY = re.compile(rf"[ \t]*({_DOTTED})[ \t]*=")
-_INNER = re.compile(rf"[{{,][ \t]*({_WORD})[ \t]*=")
+_HEADER = rf"[ \t]*\[\[?[ \t]*({_DOTTED})[ \t]*\]"
+_KEY = rf"[ \t]*({_DOTTED})[ \t]*="
+_INNER = rf"[{{,][ \t]*({_WORD})[ \t]*="
 
 
 class _Places:
@@ -356,11 +359,11 @@ class _Places:
         table: tuple[str, ...] = ()
         at = 0
         for line in text.split("\n"):
-            if (header := _HEADER.match(line)) is not None:
+            if (header := re.match(_HEADER, line)) is not None:
                 table = self.note((), header, at)
-            elif (key := _KEY.match(line)) is not None:
+            elif (key := re.match(_KEY, line)) is not None:
                 path = self.note(table, key, at)
-                for inner in _INNER.finditer(line, key.end()):
+                for inner in re.compile(_INNER).finditer(line, key.end()):
                     self.note(path, inner, at)
             at += len(line) + 1
 

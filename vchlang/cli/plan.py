@@ -11,7 +11,6 @@ from vchlang.cli.refusal import CHANGES, DONE, Refusal, problem
 from vchlang.cli.show_diagnostics import as_json
 from vchlang.cli.show_plan import plan_text
 from vchlang.cli.target import connect, deployment_name, setting
-from vchlang.plan.codec import encode
 from vchlang.system import Machine
 
 COMMAND = Command(
@@ -65,6 +64,8 @@ def _sealed(prepared: Prepared, machine: Machine, *, keep: bool) -> bytes:
     """The plan's document. What it is sealed with, and what it has digests of, must be there when it is applied."""
     if keep:
         prepared.secrets.keep()
+    from vchlang.plan.codec import encode  # only a plan that is kept or printed whole needs it
+
     return encode(prepared.plan, key=prepared.key.value, now=machine.clock.now())
 
 

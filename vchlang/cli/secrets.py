@@ -7,14 +7,14 @@ the first step that uses it.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
-import json
 import os
 import stat
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+
+import msgspec
 
 from vchlang import values as v
 from vchlang.analysis.program import Program
@@ -173,7 +173,7 @@ class Secrets:
             return False
 
     def _digest_of(self, value: Any) -> str:
-        plain = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+        plain = msgspec.json.encode(value, order="sorted")
         return hmac.new(self._key.value, b"secret\x00" + plain, hashlib.sha256).hexdigest()
 
     def _value(self, name: str) -> Any:
@@ -223,8 +223,10 @@ class Secrets:
         return text.removesuffix("\n").removesuffix("\r")
 
     def _credentials(self) -> bytes:
+        import base64
+
         password = base64.urlsafe_b64encode(self._machine.entropy.token(24)).decode()
-        return json.dumps({"user": "vch", "password": password}).encode() + b"\n"
+        return msgspec.json.encode({"user": "vch", "password": password}) + b"\n"
 
 
 def secret_params(program: Program) -> dict[str, v.Type]:
@@ -240,8 +242,8 @@ def secret_params(program: Program) -> dict[str, v.Type]:
 def _record(text: str, name: str) -> dict[str, str]:
     hint = 'it is a record, written as JSON: {"user": "…", "password": "…"}'
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
+        found = msgspec.json.decode(text)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         raise Unavailable(f"the secret `{name}` is no JSON", hint) from None
     if not isinstance(found, dict) or not all(isinstance(one, str) for one in found.values()):
         raise Unavailable(f"the secret `{name}` is no record of texts", hint)

@@ -14,7 +14,7 @@ from vchlang.cli.refusal import Refusal, problem
 from vchlang.cli.show_diagnostics import Sources
 from vchlang.portlayer.driver import Driver
 from vchlang.project import Environment, Project, find
-from vchlang.state.sqlite import SqliteStore
+from vchlang.state.embedded import EmbeddedStore
 from vchlang.state.store import Holder, Store
 from vchlang.system import Machine
 from vchlang.workspace import Workspace
@@ -109,7 +109,7 @@ def connect(setting: Setting, machine: Machine) -> Target:
     return Target(
         name=environment.target,
         driver=LocalDriver(world, inventory, machine, project_root=root),
-        store=SqliteStore(os.path.join(kept, "state.db"), machine),
+        store=EmbeddedStore(os.path.join(kept, "state.db"), machine),
         watch=watch,
     )
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 from typing import Any
 
 import msgspec
@@ -274,6 +273,8 @@ def is_running(home: Home) -> bool:
 
 def end_remains(home: Home) -> None:
     """End what a tether that was killed left running. Its processes carry the executor's root in their environment."""
+    import signal
+
     from vchlang.tether import remains
 
     for pid in remains.belonging(os.path.realpath(os.path.join(home.directory, "root"))):
