@@ -23,17 +23,50 @@ class Lexer:
         # Reserved words are names to this expression; signs come with the longest first.
         signs = sorted((word for word in table.words if not word.isalpha()), key=lambda word: (-len(word), word))
         tokens[1:1] = [re.escape(sign) for sign in signs]
-        self._next = re.compile(f"(?:{skip})*+({'|'.join(tokens)}|({_UNCLOSED})|{_OTHER}|\\Z)(?(2)[^\\n]*+)").finditer
+        some = "|".join(tokens)
+        self._next = re.compile(f"(?:{skip})*+({some}|({_UNCLOSED})|{_OTHER}|\\Z)(?(2)[^\\n]*+)").finditer
+        self._all = re.compile(f"(?:{skip})*+({some}|{_OTHER}|\\Z)").findall
+        self._skip = re.compile(f"(?:{skip})*+").match
 
     def scan(self, text: str) -> tuple[list[int], list[str], list[int]]:
         """Kinds, texts and ends of the tokens; the last is END, at the end of the text and with no text of its own."""
+        if _ESCAPED in text or max(map(len, text.split("\n"))) > _LONG:
+            return self._scan_unclosed(text)
+        texts: list[str] = self._all(text)
+        if len(texts) > 1 and not texts[-2]:  # after comments at the end of the text, its end is found twice
+            del texts[-1]
+        kinds = _Kinds(self._words)
+        kinds.number = self._number
+        numbers = list(map(kinds.__getitem__, texts))
+        if not _STRAY.isdisjoint(kinds):
+            return self._scan_unclosed(text)
+        return numbers, texts, self._ends(text, texts)
+
+    def _ends(self, text: str, texts: list[str]) -> list[int]:
+        """Where tokens end: each is the next of its text, unless a comment before it has that too."""
+        find = text.find
+        end = 0
+        ends: list[int] = []
+        add = ends.append
+        for one in texts:
+            start = find(one, end)
+            if start != end and (text[end] == "#" or (start - end > 1 and find("#", end, start) >= 0)):
+                skipped = self._skip(text, end)
+                start = skipped.end() if skipped is not None else start
+            end = start + len(one)
+            add(end)
+        ends[-1] = len(text)
+        return ends
+
+    def _scan_unclosed(self, text: str) -> tuple[list[int], list[str], list[int]]:
+        """The same for a text with a quote that is never closed, whose line has to be passed over."""
         texts: list[str] = []
         ends: list[int] = []
         add, end = texts.append, ends.append
         for found in self._next(text):
             add(found[1])
             end(found.end(1))
-        if len(texts) > 1 and not texts[-2]:  # after comments at the end of the text, its end is found twice
+        if len(texts) > 1 and not texts[-2]:
             del texts[-1], ends[-1]
         kinds = _Kinds(self._words)
         kinds.number = self._number
@@ -45,6 +78,12 @@ class Lexer:
 # of an unclosed text before it, and each one hidden would begin another scan to the end of the file.
 _UNCLOSED = r"""\"(?:"")?|'(?:'')?|\\"""
 _OTHER = r"[^ \t\r\n#]"
+_STRAY = frozenset({'"', "'", "\\"})
+"""Tokens of one character that only an unclosed text, or a stray backslash, leaves."""
+_LONG = 4096
+_ESCAPED = '\\"""'
+"""In lines longer than any that a person writes, and where a backslash may hide the end of a long text, a quote that is
+never closed would be looked for again and again: there the scan that passes over it is used from the start."""
 
 
 def _possessive(pattern: str) -> str:
