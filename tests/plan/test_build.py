@@ -226,7 +226,11 @@ def test_planning_grows_linearly() -> None:
 
     def calls(count: int) -> int:
         text = "\n".join(
-            f'ensure location l{n} at "ds://d/l{n}"\ncreate storage s{n} in l{n} {{ free: 1GiB }}' for n in range(count)
+            f'ensure pool p{n} in "/a"\nensure location l{n} at "ds://d/l{n}"\n'
+            f"create storage s{n} in l{n} {{ free: 1GiB }}\n"
+            f"create executor e{n} in p{n} at l{n}\nhandle e{n} {{ join s{n} as loader, bind }}\n"
+            f"start e{n}\nwait e{n} until ready within 1min"
+            for n in range(count)
         )
         front = Front(text)
         profile = cProfile.Profile()
@@ -238,4 +242,4 @@ def test_planning_grows_linearly() -> None:
         profile.disable()
         return int(pstats.Stats(profile).total_calls)  # type: ignore[attr-defined]
 
-    assert calls(400) < 11 * calls(40)
+    assert calls(200) < 11 * calls(20)

@@ -6,9 +6,9 @@ from tests.cases import INVENTORY
 from tests.front import LINEAGE, Front, applied, data
 from vchlang import values as v
 from vchlang.kinds.world import Absent, Observation, OwnerTag, Present, object_key
-from vchlang.plan.build import Planned
 from vchlang.plan.destroy import destroy, destroy_queries
 from vchlang.plan.model import Operation
+from vchlang.plan.request import Planned
 from vchlang.state.store import Deployment
 
 AROUND = """ensure pool p in "/clusterA/poolB"

@@ -176,7 +176,7 @@ class _Evaluator(Expressions):
                     self.declare(node, item)
             case ast.Wait():
                 item = self.add(statement, scope, waits)
-                return (*waits, item.order)
+                return (item.order,)  # it comes after those before it, and so does what comes after it
             case _:
                 pass
         return waits

@@ -108,10 +108,12 @@ class _Member:
 def check_composition(composition: Composition, roles: list[tuple[str, str, Where]], out: Report) -> None:
     """Report what is wrong among the elements and handles of one evaluation, and settle what binds left open."""
     members: dict[str, dict[tuple[str, str], _Member]] = {}
+    handles: dict[str, list[HandleDecl]] = {}
     for handle in sorted(composition.handles, key=lambda one: one.order):
         _walk(handle, members.setdefault(handle.executor, {}), out)
+        handles.setdefault(handle.executor, []).append(handle)
     for executor, found in members.items():
-        _finish(executor, found, composition, out)
+        _finish(executor, handles[executor], found, composition, out)
     _roles_joined(composition, members, roles, out)
     _waits(composition, members, out)
     _rings(composition, out)
@@ -241,8 +243,13 @@ def _bind(step: BindStep, handle: HandleDecl, members: dict[tuple[str, str], _Me
             _say(out, codes.MISSING_FIELD, step.where, "a storage is bound at a path", hint='write `bind at "/…"`')
 
 
-def _finish(executor: str, members: dict[tuple[str, str], _Member], composition: Composition, out: Report) -> None:
-    handles = [one for one in composition.handles if one.executor == executor]
+def _finish(
+    executor: str,
+    handles: list[HandleDecl],
+    members: dict[tuple[str, str], _Member],
+    composition: Composition,
+    out: Report,
+) -> None:
     partial = any(one.partial for one in handles) or any(
         one.join.kind == "storage" and one.join.role not in _STORAGE_ROLES for one in members.values()
     )
@@ -408,9 +415,12 @@ def _waits(composition: Composition, members: dict[str, dict[tuple[str, str], _M
     # The last word on an executor's power is what it comes to.
     last = {one.executor: one for one in sorted(composition.powers, key=lambda one: one.order)}
     started = {executor for executor, one in last.items() if one.switch == "start"}
+    runs_in = {
+        address: executor for executor, found in reversed(members.items()) for address, role in found if not role
+    }
     for wait in composition.waits:
         if wait.task:
-            owner = next((executor for executor, found in members.items() if (wait.task, "") in found), None)
+            owner = runs_in.get(wait.task)
             if owner is None:
                 _say(out, codes.NO_START, wait.where, f"the task `{wait.task}` is joined to no executor")
                 continue

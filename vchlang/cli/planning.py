@@ -18,9 +18,10 @@ from vchlang.cli.secrets import Key, Secrets
 from vchlang.cli.show_diagnostics import show
 from vchlang.cli.target import Setting, Target
 from vchlang.diagnostics import Diagnostic, has_errors
-from vchlang.plan.build import Request, build, queries
+from vchlang.plan.build import build, queries
 from vchlang.plan.destroy import destroy, destroy_queries
 from vchlang.plan.model import Input, Plan
+from vchlang.plan.request import Request
 from vchlang.portlayer.observe import confirm, observe
 from vchlang.state.store import Deployment
 from vchlang.system import Machine

@@ -19,23 +19,33 @@ Operations come in topological order, and ties keep the order of the script, so 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from vchlang import codes
 from vchlang import values as v
-from vchlang.analysis.program import BindStep, Composition, ElementDecl, HandleDecl, JoinStep, Where
-from vchlang.diagnostics import Code, Diagnostic, Label, Report
+from vchlang.analysis.program import (
+    BindStep,
+    Composition,
+    ElementDecl,
+    HandleDecl,
+    JoinStep,
+    PowerDecl,
+    WaitDecl,
+    Where,
+)
+from vchlang.diagnostics import Code, Label, Report
 from vchlang.kinds.schema import KINDS
 from vchlang.kinds.world import Absent, Capabilities, Commit, Finding, Observation, Present, Query, Unknown, object_key
 from vchlang.plan.compare import changes_of, commit_changes, commit_steps, effect_of, marks_of, reasons_of
 from vchlang.plan.keep import kept
 from vchlang.plan.lower import Lowering
-from vchlang.plan.model import Change, Input, Operation, Place, Plan, Substep
+from vchlang.plan.model import Change, Operation, Place, Substep
 from vchlang.plan.order import Step, in_order, needed_first, words_of
 from vchlang.plan.removal import HANDLE, Removal
+from vchlang.plan.request import Planned, Request, plan_of
 from vchlang.state.store import Deployment, ObjectRow
 from vchlang.text import Span
 
@@ -45,35 +55,13 @@ STATES = {"launched": 1, "ready": 2, "stable": 3}
 _STEPS_OF_LOCATION = ("check that the directory is empty", "write the policy file", "confirm ownership")
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """What a plan is about, beside the composition.
-
-    script: its path from the project's root. state: what the store remembers. position: line and column of an offset
-    in a source. secret_digest: a keyed digest of a secret's value.
-    """
-
-    deployment: str
-    project: str
-    environment: str
-    target: str
-    script: str
-    state: Deployment
-    position: Callable[[str, int], tuple[int, int]]
-    secret_digest: Callable[[v.Secret], str]
-    inputs: tuple[Input, ...] = ()
-
-
-class Planned(msgspec.Struct, frozen=True, kw_only=True):
-    """A plan, and what forbids it, if anything does."""
-
-    plan: Plan
-    diagnostics: tuple[Diagnostic, ...]
-
-
 def queries(composition: Composition, request: Request) -> tuple[Query, ...]:
     """What must be observed to plan a composition that is free of errors: its elements, and what the state has."""
     lowering = _lowering(composition, request)
     rows = _rows(request.state)
+    steps: dict[str, list[JoinStep | BindStep]] = {}
+    for handle in composition.handles:
+        steps.setdefault(handle.executor, []).extend(handle.steps)
     out: list[Query] = []
     for element in composition.elements.values():
         kind = KINDS[element.kind]
@@ -91,7 +79,7 @@ def queries(composition: Composition, request: Request) -> tuple[Query, ...]:
         args = msgspec.convert(_constant(lowering.args(element)), kind.element.cls)
         out.append(Query(id=element.address, kind=element.kind, identity=identity, key=key, args=args))
         if element.kind == "executor" and element.verb != "existing":
-            out += _foresee(element, composition, lowering, identity)
+            out += _foresee(element, steps.get(element.address, ()), lowering, identity)
     for row in request.state.objects:
         if (
             row.kind != "handle"
@@ -106,9 +94,10 @@ def queries(composition: Composition, request: Request) -> tuple[Query, ...]:
     return tuple(out)
 
 
-def _foresee(element: ElementDecl, composition: Composition, lowering: Lowering, identity: str) -> list[Query]:
+def _foresee(
+    element: ElementDecl, steps: Sequence[JoinStep | BindStep], lowering: Lowering, identity: str
+) -> list[Query]:
     """Ask which addresses an executor's networks will have, where the driver can tell before it gives them."""
-    steps = [step for handle in composition.handles if handle.executor == element.address for step in handle.steps]
     binds = {(one.address, one.role): one for one in steps if isinstance(one, BindStep) and one.kind == "network"}
     joins = [one for one in steps if isinstance(one, JoinStep) and one.kind == "network"]
     if not joins:
@@ -155,6 +144,12 @@ class _Builder:
         self.handles: dict[str, list[HandleDecl]] = {}
         for handle in composition.handles:
             self.handles.setdefault(handle.executor, []).append(handle)
+        self.powers: dict[str, list[PowerDecl]] = {}
+        for power in composition.powers:
+            self.powers.setdefault(power.executor, []).append(power)
+        self.waits: dict[str, list[WaitDecl]] = {}
+        for wait in composition.waits:
+            self.waits.setdefault(wait.executor, []).append(wait)
         self.removal = Removal(self)
 
     def run(self) -> Planned:
@@ -169,20 +164,12 @@ class _Builder:
                 self.plan_executor(element)
         self.removal.plan()
         operations = self.in_order()
-        request = self.request
-        plan = Plan(
-            deployment=request.deployment,
-            project=request.project,
-            environment=request.environment,
-            target=request.target,
-            script=request.script,
-            verb="apply",
-            lineage=request.state.lineage,
-            serial=request.state.serial,
-            operations=operations,
+        plan = plan_of(
+            self.request,
+            "apply",
+            operations,
             outputs={one.name: self.lowering.value(one.value) for one in self.composition.outputs},
             findings=self.findings,
-            inputs=request.inputs,
         )
         return Planned(plan=plan, diagnostics=self.out.freeze())
 
@@ -745,8 +732,8 @@ class _Builder:
         return out
 
     def plan_power(self, element: ElementDecl, running: bool, changed: bool) -> None:
-        powers = [one for one in self.composition.powers if one.executor == element.address]
-        waits = [one for one in self.composition.waits if one.executor == element.address]
+        powers = self.powers.get(element.address, [])
+        waits = self.waits.get(element.address, [])
         identity = self.lowering.identity(element.address)
         common: dict[str, Any] = {
             "kind": "power",

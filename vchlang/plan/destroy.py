@@ -12,9 +12,9 @@ from vchlang import codes
 from vchlang.diagnostics import Report
 from vchlang.kinds.schema import KINDS
 from vchlang.kinds.world import Observation, Present, Query, Unknown
-from vchlang.plan.build import Planned, Request
-from vchlang.plan.model import Operation, Plan
+from vchlang.plan.model import Operation
 from vchlang.plan.removal import HANDLE, RANK, keeping, names_of, removal_action, users_of
+from vchlang.plan.request import Planned, Request, plan_of
 from vchlang.state.store import ObjectRow
 from vchlang.text import Span
 
@@ -99,18 +99,7 @@ def destroy(request: Request, observed: dict[str, Observation]) -> Planned:
             retain=row.retain,
             expect=seen.version if isinstance(seen, Present) and action != "none" else "",
         )
-    plan = Plan(
-        deployment=request.deployment,
-        project=request.project,
-        environment=request.environment,
-        target=request.target,
-        script=request.script,
-        verb="destroy",
-        lineage=request.state.lineage,
-        serial=request.state.serial,
-        operations=tuple(operations),
-        inputs=request.inputs,
-    )
+    plan = plan_of(request, "destroy", tuple(operations))
     return Planned(plan=plan, diagnostics=out.freeze())
 
 
