@@ -14,9 +14,8 @@ from vchlang.diagnostics import Diagnostic, render
 from vchlang.kinds.world import Absent, Capabilities, Finding, Observation, OwnerTag, Present, Query, object_key
 from vchlang.plan.build import build, queries
 from vchlang.plan.model import Operation, Plan
-from vchlang.plan.removal import HANDLE
 from vchlang.plan.request import Planned, Request
-from vchlang.state.store import Deployment, ObjectRow
+from vchlang.state.store import HANDLE, Deployment, ObjectRow
 from vchlang.syntax.parser import parse
 from vchlang.text import SourceText
 

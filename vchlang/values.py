@@ -314,11 +314,6 @@ class Template(msgspec.Struct, frozen=True):
         return any(isinstance(part, Secret) for part in self.parts)
 
 
-def is_unknown(value: Any) -> bool:
-    """Whether a value is, or has in it, something that only apply can know."""
-    return any(isinstance(one, Unknown) for one in leaves(value))
-
-
 def leaves(value: Any) -> Iterator[Any]:
     """Everything in a value that is no list, map, variant or template, in order."""
     match value:

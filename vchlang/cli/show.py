@@ -15,9 +15,8 @@ from vchlang.cli.show_deployment import deployment_text, names_text
 from vchlang.cli.target import Target, connect, deployment_name, setting
 from vchlang.kinds.schema import KINDS
 from vchlang.kinds.world import Absent, Observation, Present, Query
-from vchlang.plan.removal import HANDLE
 from vchlang.portlayer.observe import observe
-from vchlang.state.store import Deployment, ObjectRow
+from vchlang.state.store import HANDLE, Deployment, ObjectRow
 from vchlang.system import Machine
 
 COMMAND = Command(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from vchlang.cli.look import MARKS, mark, one_line, pad, paint
 from vchlang.plan.model import Operation, Plan, Substep
+from vchlang.state.store import HANDLE
 
 _WORDS = {"release": "give up", "forget": "forget", "none": "unchanged"}
 _WHAT = {
@@ -59,7 +60,7 @@ def title(op: Operation) -> str:
         case "environment":
             return "confirm environment"
         case "handle":
-            return f"handle {op.address.removesuffix('@handle')}"
+            return f"handle {op.address.removesuffix(HANDLE)}"
         case "power":
             return f"executor {op.address}"
         case "wait":

@@ -42,11 +42,12 @@ from vchlang.kinds.world import Absent, Capabilities, Commit, Finding, Observati
 from vchlang.plan.compare import changes_of, commit_changes, commit_steps, effect_of, marks_of, reasons_of
 from vchlang.plan.keep import kept
 from vchlang.plan.lower import Lowering
+from vchlang.plan.lowered import is_open
 from vchlang.plan.model import Change, Operation, Place, Substep
 from vchlang.plan.order import Step, in_order, needed_first, words_of
-from vchlang.plan.removal import HANDLE, Removal
+from vchlang.plan.removal import Removal
 from vchlang.plan.request import Planned, Request, plan_of
-from vchlang.state.store import Deployment, ObjectRow
+from vchlang.state.store import HANDLE, Deployment, ObjectRow
 from vchlang.text import Span
 
 _ABOUT = {"no-space": "free", "bad-archive": "data", "wrong-checksum": "checksum"}
@@ -103,7 +104,7 @@ def _foresee(
     if not joins:
         return []
     args = lowering.commit(element, joins, binds)
-    args["members"] = [one for one in args["members"] if not _pending(one)]
+    args["members"] = [one for one in args["members"] if not is_open(one)]
     return [Query(id=element.address + HANDLE, kind="handle", identity=identity, args=msgspec.convert(args, Commit))]
 
 
@@ -939,17 +940,7 @@ def _ask(id_: str, row: ObjectRow) -> Query:
 
 def _constant(args: dict[str, Any]) -> dict[str, Any]:
     """Arguments that a driver may look at while planning: what is not known yet is left out."""
-    return {name: value for name, value in args.items() if not _pending(value)}
-
-
-def _pending(value: Any) -> bool:
-    match value:
-        case dict():
-            return any(key.startswith("$") for key in value) or any(_pending(one) for one in value.values())
-        case list():
-            return any(_pending(one) for one in value)
-        case _:
-            return False
+    return {name: value for name, value in args.items() if not is_open(value)}
 
 
 def _make_steps(element: ElementDecl) -> tuple[Substep, ...]:

@@ -14,6 +14,7 @@ from vchlang.analysis.program import BindStep, ElementDecl, JoinStep, Where
 from vchlang.kinds.schema import KINDS, Param
 from vchlang.kinds.world import Observation, Present
 from vchlang.plan.lower import show_lowered
+from vchlang.plan.lowered import is_open
 from vchlang.plan.model import Change, Substep
 from vchlang.state.store import ObjectRow
 
@@ -30,7 +31,7 @@ def changes_of(element: ElementDecl, args: dict[str, Any], row: ObjectRow, seen:
         if name in _PLACES:
             continue
         param = params[name]
-        pending = _has_mark(wanted)
+        pending = is_open(wanted)
         current = told[name] if param.compared and not pending and name in told else row.args.get(name)
         if name not in told and name not in row.args:
             current = _default(param)
@@ -55,7 +56,7 @@ def _parts(name: str, current: Any, wanted: Any, param: Param) -> list[Change]:
             if not same(current.get(key), one)
         ]
     before, after = show_lowered(current, param.type), show_lowered(wanted, param.type)
-    if before == after and _has_mark(wanted):
+    if before == after and is_open(wanted):
         after += " (another value)"
     return [Change(path=name, before=before, after=after, effect=param.change)]
 
@@ -67,7 +68,7 @@ def same(current: Any, wanted: Any) -> bool:
         return isinstance(current, dict) and current.get("sha256") == wanted["sha256"]
     if isinstance(wanted, dict) and "$secret" in wanted:
         return isinstance(current, dict) and current.get("digest") == wanted.get("digest")
-    if isinstance(wanted, dict) and isinstance(current, dict) and not _has_mark(wanted):
+    if isinstance(wanted, dict) and isinstance(current, dict) and not is_open(wanted):
         return _equal(current, wanted)
     return bool(current == wanted)
 
@@ -89,16 +90,6 @@ def _default(param: Param) -> Any:
     if isinstance(default, bool | int | str | float | type(None)):
         return default
     return [] if isinstance(default, list) else {} if isinstance(default, dict) else None
-
-
-def _has_mark(value: Any) -> bool:
-    match value:
-        case dict():
-            return any(key.startswith("$") for key in value) or any(_has_mark(one) for one in value.values())
-        case list():
-            return any(_has_mark(one) for one in value)
-        case _:
-            return False
 
 
 def marks_of(element: ElementDecl, row: ObjectRow) -> tuple[Change, ...]:

@@ -13,9 +13,9 @@ from vchlang.diagnostics import Report
 from vchlang.kinds.schema import KINDS
 from vchlang.kinds.world import Observation, Present, Query, Unknown
 from vchlang.plan.model import Operation
-from vchlang.plan.removal import HANDLE, RANK, keeping, names_of, removal_action, users_of
+from vchlang.plan.removal import RANK, keeping, names_of, removal_action, users_of
 from vchlang.plan.request import Planned, Request, plan_of
-from vchlang.state.store import ObjectRow
+from vchlang.state.store import HANDLE, ObjectRow
 from vchlang.text import Span
 
 

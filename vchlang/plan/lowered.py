@@ -67,6 +67,17 @@ def has_secret(value: Any) -> bool:
             return False
 
 
+def is_open(value: Any) -> bool:
+    """Whether something in a value is no plain value yet: a fact, a secret, or a text with one of them."""
+    match value:
+        case dict():
+            return any(key.startswith("$") for key in value) or any(is_open(one) for one in value.values())
+        case list() | tuple():
+            return any(is_open(one) for one in value)
+        case _:
+            return False
+
+
 def fill(
     value: Any, fact: Callable[[Ref], Any], text: Callable[[Ref, Any], str] = lambda ref, value: as_text(value)
 ) -> Any:

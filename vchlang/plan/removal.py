@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 from vchlang import codes
 from vchlang.kinds.schema import KINDS
 from vchlang.kinds.world import Absent, Observation, Present, Unknown
-from vchlang.state.store import ObjectRow
+from vchlang.state.store import HANDLE, ObjectRow
 
 if TYPE_CHECKING:
     from vchlang.plan.build import _Builder
 
-HANDLE = "@handle"
-"""What the address of an executor's composition ends in."""
 
 RANK = {"handle": 1, "executor": 2, "task": 3, "storage": 4, "network": 5, "location": 6, "pool": 7}
 

@@ -13,11 +13,9 @@ import msgspec
 
 from vchlang.kinds.world import Finding, Observation, OwnerTag, Present, Query, Unknown
 from vchlang.portlayer.driver import Driver, DriverError
-from vchlang.state.store import Deployment
+from vchlang.state.store import HANDLE, Deployment
 from vchlang.system import Clock
 
-HANDLE = "@handle"
-"""What the address of an executor's composition ends in; without it, it is the executor's own."""
 LOOKS = 3
 """How often a question is asked before *unknown* is taken for the answer."""
 FIRST_PAUSE = 0.2

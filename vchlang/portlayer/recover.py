@@ -25,8 +25,8 @@ import msgspec
 from vchlang.kinds.schema import KINDS
 from vchlang.kinds.world import Observation, Present, Query, Unknown
 from vchlang.portlayer.driver import Driver
-from vchlang.portlayer.observe import HANDLE, is_ours, is_used_by_us, look, question
-from vchlang.state.store import Deployment, Holder, ObjectRow, OpenOp, Run, Store, StoreError
+from vchlang.portlayer.observe import is_ours, is_used_by_us, look, question
+from vchlang.state.store import HANDLE, Deployment, Holder, ObjectRow, OpenOp, Run, Store, StoreError
 from vchlang.system import Machine
 
 Verdict: TypeAlias = Literal["done", "gone", "nothing", "unknown"]

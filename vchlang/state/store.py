@@ -22,6 +22,8 @@ from typing import Any, Protocol
 import msgspec
 
 PHASES = ("intent", "sent", "unknown", "observed", "committed", "noeffect")
+HANDLE = "@handle"
+"""What the address of an executor's composition ends in; without it, it is the executor's own."""
 TERMINAL = ("committed", "noeffect")
 
 
