@@ -1,9 +1,10 @@
 """Golden cases: Markdown with a script and what the phases say of it.
 
 A case is a heading of the second level with fences below it. `vch` is the script; a second `vch` fence is the script
-after an edit, planned on the world that the first one left. `vch std/x` is a module that it imports. The blocks
-`diagnostics` and `plan` hold what is expected; `pytest --update` rewrites them, and the diff is then read like code.
-An error can also stand on its line: `# error: [code]`, `# warning: [code] "words of the message"`.
+after an edit, planned on the world that the first one left. `vch std/x` is a module that it imports, and `vch manifest`
+the manifest that it runs under. The blocks `diagnostics` and `plan` hold what is expected; `pytest --update` rewrites
+them, and the diff is then read like code. An error can also stand on its line: `# error: [code]`,
+`# warning: [code] "words of the message"`.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class Case:
     text: str
     scripts: list[str] = field(default_factory=list)
     modules: dict[str, str] = field(default_factory=dict)
+    manifest: str = ""
     blocks: dict[str, str] = field(default_factory=dict)
 
 
@@ -40,7 +42,9 @@ def read(text: str) -> Iterator[Case]:
             continue
         case = Case(title=part.splitlines()[0][3:], text=part)
         for kind, rest, body in _FENCE.findall(part):
-            if kind == "vch" and rest.strip():
+            if kind == "vch" and rest.strip() == "manifest":
+                case.manifest = body
+            elif kind == "vch" and rest.strip():
                 case.modules[rest.strip()] = body
             elif kind == "vch":
                 case.scripts.append(body)
@@ -51,7 +55,10 @@ def read(text: str) -> Iterator[Case]:
 
 def check(case: Case, *, update: bool) -> str:
     """Compare a case with what is really said; the case's text, rewritten when `update`. AssertionError otherwise."""
-    fronts = [Front(script, modules=case.modules, secrets=SECRETS, params={}) for script in case.scripts]
+    fronts = [
+        Front(script, modules=case.modules, secrets=SECRETS, params={}, manifest=case.manifest)
+        for script in case.scripts
+    ]
     assert fronts, f"{case.title}: a case has a script"
     said = "\n".join(front.said() for front in fronts)
     for front in fronts:

@@ -9,12 +9,15 @@ from typing import Any
 from vchlang import values as v
 from vchlang.analysis.check import check, imported
 from vchlang.analysis.evaluate import evaluate
+from vchlang.analysis.grants import check_grants
+from vchlang.analysis.manifest import read_manifest
 from vchlang.analysis.program import Composition, Given, Parameters, Program, Read, Unreadable
 from vchlang.diagnostics import Diagnostic, render
 from vchlang.kinds.world import Absent, Capabilities, Finding, Observation, OwnerTag, Present, Query, object_key
 from vchlang.plan.build import build, queries
 from vchlang.plan.model import Operation, Plan
 from vchlang.plan.request import Planned, Request
+from vchlang.state.renames import renamed
 from vchlang.state.store import HANDLE, Deployment, ObjectRow
 from vchlang.syntax.parser import parse
 from vchlang.text import SourceText
@@ -51,6 +54,7 @@ class Front:
         inputs: Mapping[Read, Any] | None = None,
         unknown: bool = False,
         name: str = "script.vch",
+        manifest: str = "",
     ) -> None:
         self.source = SourceText(name, text)
         self.parsed = parse(self.source)
@@ -68,11 +72,13 @@ class Front:
             unknown=unknown,
         )
         self.composition: Composition = evaluate(self.program, self.parameters, self.inputs)
+        self.manifest = SourceText("team.vch", manifest)
+        self.refused = _refused(self.manifest, self.composition) if manifest else ()
 
     @property
     def diagnostics(self) -> list[Diagnostic]:
         """Everything found, by place."""
-        all_ = (*self.parsed.diagnostics, *self.program.diagnostics, *self.composition.diagnostics)
+        all_ = (*self.parsed.diagnostics, *self.program.diagnostics, *self.composition.diagnostics, *self.refused)
         return sorted(dict.fromkeys(all_), key=lambda one: (one.source, one.span.start, one.code))
 
     def codes(self, *, severity: str = "error") -> list[str]:
@@ -84,7 +90,7 @@ class Front:
         return "\n\n".join(render(one, self.lookup) for one in self.diagnostics)
 
     def lookup(self, name: str) -> SourceText | None:
-        return self.source if name == self.source.name else None
+        return next((one for one in (self.source, self.manifest) if one.name == name), None)
 
     def request(self, state: Deployment | None = None, deployment: str = "vch-1") -> Request:
         return Request(
@@ -113,6 +119,13 @@ class Front:
         return build(self.composition, request, observed, findings, capabilities)
 
 
+def _refused(manifest: SourceText, composition: Composition) -> tuple[Diagnostic, ...]:
+    """What a manifest says against a composition."""
+    granted = read_manifest(parse(manifest))
+    assert not granted.has_errors, granted.diagnostics
+    return check_grants(composition, granted)
+
+
 def seen(query: Query, world: dict[str, Observation]) -> Observation:
     return world.get(query.identity, Absent())
 
@@ -135,7 +148,8 @@ def _module(path: str, given: Mapping[str, str]) -> Program | Unreadable:
             text = handle.read()
     else:
         return Unreadable(code="unknown-module", message=f"there is no module `{path}`")
-    return check(parse(SourceText(path, text)), path, {}, module=True)
+    parsed = parse(SourceText(path, text))
+    return check(parsed, path, {one: _module(one, given) for one, _ in imported(parsed)}, module=True)
 
 
 def applied(
@@ -155,30 +169,41 @@ def applied(
 
 def _one(op: Operation, plan: Plan, rows: dict[tuple[str, int], ObjectRow], world: dict[str, Observation]) -> None:
     lineage = plan.lineage or LINEAGE
-    key = object_key(lineage, op.address.removesuffix(HANDLE), op.generation)
+    executor = op.address.removesuffix(HANDLE)
+    known = rows.get((executor, op.generation))
+    key = known.key if known is not None else object_key(lineage, executor, op.generation)
+    stamp = known.stamp if known is not None else ""
     match op.action:
+        case "rename":
+            moved = renamed(rows.values(), op.args["moves"], op.args["settled"])
+            rows.clear()
+            rows.update({(row.address, row.generation): row for row in moved})
         case "create" | "adopt" | "update" | "commit":
             row = ObjectRow(
                 address=op.address, generation=op.generation, kind=op.kind, key=key, identity=op.identity,
-                origin=op.origin, args=op.args, protect=op.protect, retain=op.retain,
+                origin=op.origin, args=op.args, protect=op.protect, retain=op.retain, part=op.part,
+                stamp=stamp if op.kind != "handle" else "",
+                was=known.was if known is not None and op.kind != "handle" else "",
             )  # fmt: skip
             rows[op.address, op.generation] = row
             if op.kind not in ("handle", "task"):
                 tag = OwnerTag(
-                    deployment=plan.deployment, lineage=lineage, address=op.address, generation=op.generation, key=key
-                )
+                    deployment=plan.deployment, lineage=lineage, address=stamp or op.address,
+                    generation=op.generation, key=key,
+                )  # fmt: skip
                 old = world.get(op.identity)
                 running = old.state if isinstance(old, Present) and op.action == "update" else ""
+                composed = op.kind in ("executor", "template")
                 world[op.identity] = Present(
-                    owner=tag, fields=op.args, state=running or ("stopped" if op.kind == "executor" else "")
+                    owner=tag, fields=op.args, state=running or ("stopped" if composed else "")
                 )
-        case "start" | "stop":
+        case "start" | "stop" | "freeze":
             now = world[op.identity]
             assert isinstance(now, Present)
-            running = op.action == "start"
+            reached = {"start": "running", "stop": "stopped", "freeze": "frozen"}[op.action]
             world[op.identity] = Present(
-                owner=now.owner, fields=now.fields, state="running" if running else "stopped",
-                facts={"state": "stable"} if running else {},
+                owner=now.owner, fields=now.fields, state=reached,
+                facts={"state": "stable"} if reached == "running" else {},
             )  # fmt: skip
         case "delete" | "release" | "forget":
             rows.pop((op.address, op.generation), None)
@@ -201,6 +226,6 @@ def text_of(plan: Plan) -> str:
             line += "  because " + "; ".join(op.because)
         out.append(line)
         out += [f"    {one.path}: {one.before} -> {one.after} ({one.effect})" for one in op.changes]
-        out += [f"    {one.mark} {one.text}".rstrip() for one in op.steps if op.kind == "handle"]
+        out += [f"    {one.mark} {one.text}".rstrip() for one in op.steps if op.kind in ("handle", "state")]
         out += [f"    note {one}" for one in op.notes if op.kind == "handle"]
     return "\n".join(out)

@@ -94,6 +94,9 @@ DUPLICATE_NAME = _code(
     "Within one set of names nothing shadows: a second declaration in the same or an inner scope is an error.",
     "let a = 1\nlet a = 2",
 )
+BAD_NAME = _code(
+    "bad-name", "Names of values begin in lower case, names of types with a capital.", "let Memory = 8GiB"
+)
 DUPLICATE_FIELD = _code("duplicate-field", "A field is written twice.", "let a = { b: 1, b: 2 }")
 DUPLICATE_ADDRESS = _code(
     "duplicate-address",
@@ -145,6 +148,12 @@ WHERE_FAILED = _code(
     "param memory: Bytes = 1MiB where memory >= 1GiB",
 )
 ASSERT_FAILED = _code("assert-failed", "An `assert` does not hold.", 'assert 1 == 2, "one is not two"')
+VERIFY_FAILED = _code(
+    "verify-failed",
+    "A `verify` does not hold. It is asked after everything was applied, and what it asked may have no answer; where the "
+    "script alone decides it, it is reported before anything happens.",
+    'verify 1 == 2, "one is not two"',
+)
 NOT_STATIC = _code(
     "not-static",
     "A condition, a loop, a key, a name, `in` and `at` must be known before anything is planned; this value is known "
@@ -182,9 +191,6 @@ INEXACT = _code("inexact", "A unit divided by a number must come out whole; use 
 
 MISPLACED = _code(
     "misplaced", "A statement stands in a block where it has no meaning.", 'ensure pool p in "/a"\njoin p as loader'
-)
-NOT_YET = _code(
-    "not-yet", "The grammar has this, and its meaning comes with a later version.", "fn double(a: Int) = a * 2"
 )
 WRONG_VERB = _code(
     "wrong-verb", "The kind does not have this verb, or not with this clause.", 'adopt task a { path: "/bin/a" }'
@@ -304,6 +310,25 @@ OVERLAP = _code(
     "Two networks of one executor have overlapping address ranges, or two executors one address.",
     'ensure network n at "a" { ranges: ["172.16.0.0/12"] }\nensure network m at "b" { ranges: ["172.16.1.0/24"] }',
 )
+RULE_NEVER_FITS = _code(
+    "rule-never-fits",
+    "The rules before it decide everything that it speaks of, so it is never asked: rules are tried in order, and the "
+    "first that fits decides.",
+    _NETWORK + "ensure segment s in n { deny any from outside\n allow tcp(80) from outside }",
+    Severity.WARNING,
+)
+SEGMENT_ELSEWHERE = _code(
+    "segment-elsewhere",
+    "An executor enters a segment where it joins the network that the segment is a part of; this is another network.",
+    _EXECUTOR + _NETWORK + 'existing network m at "other"\nensure segment s in m { allow tcp(80) from any }\n' + _OPEN
+    + "join n as client { segment: s }, bind { ip: .dhcp } }",
+)
+TWO_SEGMENTS = _code(
+    "two-segments",
+    "A network that is joined twice is one NIC with two roles, and a NIC is in one segment.",
+    _EXECUTOR + _NETWORK + "ensure segment s in n { allow any }\nensure segment t in n { allow any }\n"
+    + _OPEN + "join n as client { segment: s }, bind { ip: .dhcp }\n join n as public { segment: t }, bind }",
+)
 PROPERTIES_NEED_VAPP = _code(
     "properties-need-vapp",
     "A resource pool has no field for properties; a vApp has. Write `type: .vapp`.",
@@ -331,6 +356,12 @@ UNKNOWN_MODULE = _code(
     "unknown-module", "No module is found under this path.", 'import { direct_boot } from "std/laoders"'
 )
 NOT_EXPORTED = _code("not-exported", "The module has nothing of this name.", 'import { direct_bot } from "std/loaders"')
+BAD_LOCK = _code("bad-lock", "vch.lock cannot be read, or says what cannot be.", "(vch.lock)")
+NOT_AS_LOCKED = _code(
+    "not-as-locked",
+    "A file of a vendored package is not the one that vch.lock names. Look at what changed, then lock it again.",
+    '(import { site } from "acme/web")',
+)
 LIMIT_STEPS = _code("limit-steps", "Evaluation took more steps than its budget.", "(a loop over millions of values)")
 LIMIT_DEPTH = _code("limit-depth", "The text or the evaluation nests deeper than its budget.", "(200 open braces)")
 LIMIT_SIZE = _code("limit-size", "A text or value is larger than its budget.", "(a text doubled forty times)")
@@ -370,6 +401,12 @@ SAME_NAME = _code(
     "Two elements have one name on the platform. Names come from `name:`, else from the deployment and the address.",
     'ensure pool a in "/x" { name: "p" }\nensure pool b in "/x" { name: "p" }',
 )
+BAD_RENAME = _code(
+    "bad-rename",
+    "`@was` names no address, or one that the script still has, that another element claims too, or whose object cannot "
+    "become this element: something is known under both addresses, or it is of another kind.",
+    'ensure location a at "ds://d/a"\n@was("a") ensure location b at "ds://d/b"',
+)
 FIXED_FIELD = _code(
     "fixed-field", "The field is fixed when the element is made, and is never changed after.", "(read-only metadata)"
 )
@@ -398,3 +435,38 @@ NO_SECRET = _code(
 )
 UNKNOWN_ENVIRONMENT = _code("unknown-environment", "vch.toml has no environment of this name.", "(vch plan -e prd)")
 IO_ERROR = _code("io-error", "The operating system refused to read or write a file.", "(a script that may not be read)")
+
+# ---- delegation ----------------------------------------------------------------------------------------------------
+
+BAD_MANIFEST = _code(
+    "bad-manifest",
+    "A manifest is made of literals, so that what is signed can be read and need not be worked out; and what it says "
+    "fits together.",
+    "manifest team { limits: { executors: 2 * 5 } }",
+)
+NOT_GRANTED = _code(
+    "not-granted",
+    "The script asks for something that the manifest it runs under does not grant. A manifest lists all that scripts "
+    "may touch; its administrator adds to it and signs it again.",
+    "(a pool in /clusterB under a manifest that grants /clusterA)",
+)
+OVER_LIMIT = _code(
+    "over-limit",
+    "The script asks for more than the manifest it runs under allows. A sum is reported at the statement that crosses "
+    "the limit, in the order of the script.",
+    "(eleven executors under a manifest that allows ten)",
+)
+MANIFEST_SIGNATURE = _code(
+    "manifest-signature",
+    "The manifest is not signed by somebody who may: there is no signature, it does not fit the file, it is for "
+    "another purpose, or its key is not among the signers. Nothing was evaluated.",
+    "(a manifest with a changed byte)",
+)
+MANIFEST_EXPIRED = _code(
+    "manifest-expired", "The last day on which the manifest holds is over.", "(a manifest of last year)"
+)
+MANIFEST_REQUIRED = _code(
+    "manifest-required",
+    "A manifest is required here, and there is none, or the saved plan was made under another one.",
+    "(VCH_SIGNERS is set, and vch.toml names no manifest)",
+)

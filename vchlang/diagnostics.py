@@ -66,7 +66,7 @@ class Report:
 
     def __init__(self, source: str) -> None:
         self.source = source
-        self._found: dict[tuple[str, int, int, str], Diagnostic] = {}
+        self._found: dict[tuple[str, str, int, int, str], Diagnostic] = {}
 
     def report(
         self,
@@ -90,7 +90,7 @@ class Report:
         given = tuple(hints) + ((hint,) if hint else ())
         # A loop evaluates one statement many times; the same words at the same place are one mistake.
         self._found.setdefault(
-            (code.slug, span.start, span.end, message),
+            (place, code.slug, span.start, span.end, message),
             Diagnostic(
                 code=code.slug,
                 severity=code.severity,
@@ -108,7 +108,7 @@ class Report:
     def add(self, diagnostics: Iterable[Diagnostic]) -> None:
         """Take over what another phase or text found."""
         for one in diagnostics:
-            self._found.setdefault((one.code, one.span.start, one.span.end, one.message), one)
+            self._found.setdefault((one.source, one.code, one.span.start, one.span.end, one.message), one)
 
     def freeze(self) -> tuple[Diagnostic, ...]:
         """Everything found so far, by text and place."""

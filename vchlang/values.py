@@ -43,13 +43,26 @@ class MapOf(msgspec.Struct, frozen=True):
     value: Type
 
 
+class Home(msgspec.Struct, frozen=True):
+    """Where a piece of a type is written: the file, and the base of its top-level statement."""
+
+    path: str
+    base: int
+
+
 class FieldOf(msgspec.Struct, frozen=True):
-    """A member of a record, or what a case carries."""
+    """A member of a record, or what a case carries.
+
+    home: of a member that a script declares; then `default` and `where` are expressions of it, or None.
+    """
 
     name: str
     type: Type
     required: bool
     doc: str = ""
+    default: Any = None
+    where: Any = None
+    home: Home | None = None
 
 
 class RecordOf(msgspec.Struct, frozen=True):
@@ -83,6 +96,30 @@ class KindOf(msgspec.Struct, frozen=True):
     kind: str
 
 
+class Named(msgspec.Struct, frozen=True):
+    """A type that a script names: `type Port = Int where …`. `where` is its constraint, or None."""
+
+    name: str
+    inner: Type
+    where: Any
+    home: Home
+
+
+class UnionOf(msgspec.Struct, frozen=True):
+    """A value of one of several types: `String | [String]`."""
+
+    options: tuple[Type, ...]
+
+
+class InstanceOf(msgspec.Struct, frozen=True):
+    """An instance of a component: its outputs can be read. `late`: those that only apply knows."""
+
+    name: str
+    path: str
+    outputs: tuple[FieldOf, ...]
+    late: tuple[str, ...] = ()
+
+
 class SecretOf(msgspec.Struct, frozen=True):
     inner: Type
 
@@ -101,6 +138,7 @@ class FunctionOf(msgspec.Struct, frozen=True):
 
 Type: TypeAlias = (
     Simple | Optional | ListOf | MapOf | RecordOf | VariantOf | TextsOf | KindOf | SecretOf | MaybeSecret | FunctionOf
+    | Named | UnionOf | InstanceOf
 )
 
 ANY = Simple("anything")
@@ -163,6 +201,41 @@ def show_type(type_: Type) -> str:
             return f"{show_type(inner)} or Secret<{show_type(inner)}>"
         case FunctionOf(arity):
             return f"a function of {arity}"
+        case Named(name):
+            return name
+        case UnionOf(options):
+            return " | ".join(show_type(one) for one in options)
+        case InstanceOf(name):
+            return type_name(name)
+
+
+def type_name(component: str) -> str:
+    """The type of a component's instances: its name with a capital."""
+    return component[:1].upper() + component[1:]
+
+
+def plain(type_: Type) -> Type:
+    """A type without the names that scripts gave to it and its parts: what an expression has."""
+    match type_:
+        case Simple():
+            return type_
+        case Named(inner=inner):
+            return plain(inner)
+        case Optional(inner):
+            found = plain(inner)
+            return found if isinstance(found, Optional) else Optional(found)
+        case ListOf(inner):
+            return ListOf(plain(inner))
+        case MapOf(key, inner):
+            return MapOf(plain(key), plain(inner))
+        case SecretOf(inner):
+            return SecretOf(plain(inner))
+        case RecordOf(fields):
+            return RecordOf(tuple(FieldOf(one.name, plain(one.type), one.required) for one in fields))
+        case UnionOf(options):
+            return UnionOf(tuple(plain(one) for one in options))
+        case _:
+            return type_
 
 
 # ---- units ---------------------------------------------------------------------------------------------------------
@@ -266,13 +339,24 @@ class ElementRef(msgspec.Struct, frozen=True):
     address: str
 
 
+class InstanceRef(msgspec.Struct, frozen=True):
+    """An instance of a component, as a value."""
+
+    component: str
+    address: str
+
+
 class Unknown(msgspec.Struct, frozen=True):
-    """What only apply can know: fact `fact` of the element at `address`, or a parameter that has no value yet."""
+    """What only apply can know: fact `fact` of the element at `address`, or a parameter that has no value yet.
+
+    node: of what is worked out from facts, the expression that is left (`analysis/later.py`); else None.
+    """
 
     type: Type
     address: str = ""
     fact: str = ""
     args: tuple[str, ...] = ()
+    node: Any = None
 
 
 class Secret:
@@ -359,7 +443,7 @@ def show(value: Any) -> str:
             return f".{name}" + (f"({inner})" if inner else "")
         case Range(low=low, high=high):
             return f"{show(low)}..{show(high)}"
-        case ElementRef(address=address):
+        case ElementRef(address=address) | InstanceRef(address=address):
             return address
         case DataRef(source=source):
             return source

@@ -5,7 +5,8 @@ records find theirs, and answers with the type that it has. A mistake is reporte
 then has the type ANY, which fits everywhere, so that nothing that only follows is reported too. Values (ranges,
 addresses, asserts, the order of join and bind) are found out by `evaluate`.
 
-Top-level names hold in the whole file, so a `let` is given its type when it is first asked for.
+Top-level names hold in the whole file, so a `let`, a function or a component is given its type when it is first asked
+for.
 """
 
 from __future__ import annotations
@@ -15,35 +16,40 @@ from typing import Any
 
 from vchlang import codes
 from vchlang import values as v
-from vchlang.analysis.fit import fits, holds_secret, literal, opened, opposite
-from vchlang.analysis.handles import check_branches
-from vchlang.analysis.infer import Inference
-from vchlang.analysis.program import Import, Program, Symbol, Unreadable
-from vchlang.diagnostics import did_you_mean
-from vchlang.kinds.schema import KINDS, Kind, Param, Verb
+from vchlang.analysis.components import NO_KIND, Components
+from vchlang.analysis.fit import Learnt, holds_secret, learnt, literal, opened
+from vchlang.analysis.program import Component, Import, Package, Program, Symbol, TypeName, Unreadable
+from vchlang.analysis.renames import wrong_was
+from vchlang.diagnostics import Report, did_you_mean
+from vchlang.kinds.schema import KINDS
 from vchlang.syntax import ast
 from vchlang.syntax.parser import Parsed
 from vchlang.text import Span
 
-STATES = ("launched", "ready", "stable")
-_LATER: dict[Any, str] = {
-    ast.Component: "component",
-    ast.Fn: "fn",
-    ast.TypeDef: "type",
-    ast.Segment: "segment",
-    ast.Test: "test",
-    ast.Manifest: "manifest",
+_OF_FILES = (ast.Import, ast.TypeDef, ast.Fn, ast.Component, ast.Test)
+_IN_BLOCKS = (ast.Let, ast.For, ast.If)
+_STEPS = (ast.Element, ast.Segment, ast.Handle, ast.Power, ast.Wait, ast.Check)
+_ALLOWED: dict[str, tuple[type, ...]] = {
+    "script": (*_IN_BLOCKS, *_STEPS),
+    "component": (*_IN_BLOCKS, *_STEPS),
+    "module": (ast.Let, *_OF_FILES),
+    "handle": (*_IN_BLOCKS, ast.Join, ast.Bind),
+    "segment": (*_IN_BLOCKS, ast.Rule),
+    "test": (*_IN_BLOCKS, ast.Check),
 }
-LATER_KINDS = ("template",)
-LATER_DECORATORS = ("was", "fault")
-_IN_SCRIPT = (ast.Let, ast.Output, ast.Element, ast.Handle, ast.Power, ast.Wait, ast.For, ast.If, ast.Check)
+_AT_TOP: dict[str, tuple[type, ...]] = {"script": (*_OF_FILES, ast.Param, ast.Output), "component": (ast.Output,)}
 _HOME: dict[Any, str] = {
     ast.Join: "in a handle",
     ast.Bind: "in a handle",
     ast.Rule: "in a segment",
     ast.Param: "at the top of a script",
     ast.Import: "at the top of a file",
-    ast.Output: "at the top of a script, not in a loop or condition",
+    ast.TypeDef: "at the top of a file",
+    ast.Fn: "at the top of a file",
+    ast.Component: "at the top of a file",
+    ast.Test: "at the top of a file",
+    ast.Output: "at the top of a script or a component, not in a loop or condition",
+    ast.Manifest: "alone in a file",
 }
 _WORDS: dict[Any, str] = {
     ast.Join: "join",
@@ -53,13 +59,36 @@ _WORDS: dict[Any, str] = {
     ast.Import: "import",
     ast.Output: "output",
     ast.Element: "create",
+    ast.Segment: "create",
     ast.Handle: "handle",
     ast.Power: "start",
     ast.Wait: "wait",
     ast.Check: "assert",
-    **_LATER,
+    ast.TypeDef: "type",
+    ast.Fn: "fn",
+    ast.Component: "component",
+    ast.Test: "test",
+    ast.Manifest: "manifest",
 }
-_DECORATED = (ast.Element, ast.Handle, ast.Power, ast.Wait)
+_DECORATED = (ast.Element, ast.Segment, ast.Handle, ast.Power, ast.Wait)
+_DECORATORS = ("protect", "retain", "was", "after", "fault")
+TEXTS = v.ListOf(v.STRING)
+PLAN = v.RecordOf(
+    tuple(
+        v.FieldOf(name, type_, True, doc)
+        for name, type_, doc in (
+            ("creates", TEXTS, "addresses of what is made"),
+            ("adopts", TEXTS, "addresses of what is taken over"),
+            ("updates", TEXTS, "addresses of what is changed in place"),
+            ("replaces", TEXTS, "addresses of what is made anew"),
+            ("destroys", TEXTS, "addresses of what is removed or given up"),
+            ("unchanged", TEXTS, "addresses of what stays as it is"),
+            ("steps", TEXTS, "every operation in order, as `create storage logs`"),
+            ("empty", v.BOOL, "whether nothing would be changed"),
+        )
+    )
+)
+"""What `plan` and `replan` are in a test."""
 
 
 def imported(parsed: Parsed) -> Iterator[tuple[str, Span]]:
@@ -70,34 +99,44 @@ def imported(parsed: Parsed) -> Iterator[tuple[str, Span]]:
             yield path, node.source.span(base)
 
 
-def check(parsed: Parsed, path: str, modules: Mapping[str, Program | Unreadable], *, module: bool = False) -> Program:
+def check(
+    parsed: Parsed, path: str, modules: Mapping[str, Program | Package | Unreadable], *, module: bool = False,
+    root: str = "",
+) -> Program:  # fmt: skip
     """Check one file. Never raises for what a user wrote; everything wrong is in the program's diagnostics.
 
     path: of the file from the project's root, with slashes; what it reads is relative to it.
     modules: by the path as the `import` writes it; all that `imported` names.
-    module: whether the file is imported, and may hold declarations only.
+    module: whether the file is imported, and may hold declarations only. root: of a vendored package, its directory.
     """
-    return _Checker(parsed, path, modules, module).run()
+    return _Checker(parsed, path, modules, module, root).run()
 
 
-class _Checker(Inference):
-    def __init__(self, parsed: Parsed, path: str, modules: Mapping[str, Program | Unreadable], module: bool) -> None:
+class _Checker(Components):
+    def __init__(
+        self, parsed: Parsed, path: str, modules: Mapping[str, Program | Package | Unreadable], module: bool, root: str
+    ) -> None:
         super().__init__(parsed.source.name, path)
+        self.root = root
+        self.used_modules: dict[str, Program] = {}
         self.parsed = parsed
+        self.text = parsed.source.text
         self.modules = modules
         self.module = module
         self.imports: dict[str, Import] = {}
-        self.branches: dict[str, list[tuple[tuple[int, int], ...]]] = {}
-        self.loops = 0
-        self.output_names: dict[str, Span] = {}
 
     # ---- the file --------------------------------------------------------------------------------------------------
 
     def run(self) -> Program:
         statements = list(self.parsed.statements())
+        if len(statements) == 1 and isinstance(statements[0][1].node, ast.Manifest):
+            from vchlang.analysis.manifest import read_manifest  # few files are one
+
+            self.out.add(read_manifest(self.parsed).diagnostics)
+            statements = []
         for base, statement in statements:
             self.base = base
-            self.declare_top(statement.node)
+            self.declare_top(statement)
         for base, statement in statements:
             self.base = base
             try:
@@ -105,34 +144,102 @@ class _Checker(Inference):
             except RecursionError:
                 # Python's stack is the budget here; what was begun on it is given up, and the next statement is read.
                 self.out.report(codes.LIMIT_DEPTH, self.at(statement), "this nests too deep to be checked")
-                self.scopes, self.narrowed, self.loops = [], [], 0
-                for symbol in self.top.values():
-                    symbol.state = 2 if symbol.state == 1 else symbol.state
+                self.scopes, self.narrowed, self.context, self.resolving = [], [], self.script, []
+                self.script.loops = 0
+                begun: list[Symbol | TypeName | Component] = [*self.top.values(), *self.types.values()]
+                for one in (*begun, *self.components.values()):
+                    one.state = 2 if one.state == 1 else one.state
         self.unused()
         return Program(
             path=self.path,
             parsed=self.parsed,
             symbols=self.top,
             imports=self.imports,
-            modules={name: one for name, one in self.modules.items() if isinstance(one, Program)},
+            modules=self.used_modules,
+            root=self.root,
             reads=tuple(self.reads),
             diagnostics=self.out.freeze(),
+            types=self.types,
+            components=self.components,
+            typed=self.typed,
+            results={name: type_ for name, (type_, _) in self.script.results.items()},
         )
 
-    def declare_top(self, node: Any) -> None:
+    def declare_top(self, statement: ast.Statement) -> None:
+        node = statement.node
         match node:
             case ast.Param(declaration=declaration):
                 self.declare(self.top, declaration.name, "param", v.ANY, node)
             case ast.Let(name=name):
                 self.declare(self.top, name, "let", v.ANY, node)
+            case ast.Fn(name=name):
+                self.declare(self.top, name, "fn", v.ANY, node)
+            case ast.TypeDef(name=name):
+                self.declare_type(name, node)
+            case ast.Component():
+                self.declare_component(node, statement.doc)
             case ast.Import():
                 self.declare_import(node)
             case ast.Broken(names=names):
                 self.broken.update(names)
-            case ast.Fn(name=name):
-                self.broken.add(name.text)
             case _:
                 self.declare_elements(node, 0, False, ())
+
+    def declare_type(self, name: ast.Word, node: ast.TypeDef) -> None:
+        if not name.text[:1].isupper():
+            capital = name.text[:1].upper() + name.text[1:]
+            self.out.report(
+                codes.BAD_NAME,
+                self.at(name),
+                f"`{name.text}` begins in lower case, as values do",
+                hint=f"names of types begin with a capital: {capital}",
+                fix=self.fix(name, (capital,)),
+            )
+        self.enter_type(name, TypeName(name=name.text, type=v.ANY, base=self.base, node=node, span=self.at(name)))
+
+    def enter_type(self, name: ast.Word, made: TypeName) -> None:
+        known = self.types.get(name.text)
+        if known is not None:
+            self.out.report(
+                codes.DUPLICATE_NAME,
+                self.at(name),
+                f"the type `{name.text}` is declared already",
+                labels=[(known.span, "first declared here")],
+            )
+        elif name.text in v.NAMED_TYPES or name.text in ("Secret", "Map") or name.text.lower() in KINDS:
+            self.out.report(codes.DUPLICATE_NAME, self.at(name), f"`{name.text}` is a type of the language")
+        else:
+            self.types[name.text] = made
+
+    def declare_component(self, node: ast.Component, doc: str) -> None:
+        name = node.name
+        self.lower(name)
+        made = Component(
+            name=name.text,
+            path=self.path,
+            base=self.base,
+            node=node,
+            span=self.at(name),
+            kind=NO_KIND,
+            type=v.InstanceOf(name.text, self.path, ()),
+            doc=doc,
+        )
+        self.enter_component(name, made)
+
+    def enter_component(self, name: ast.Word, made: Component) -> None:
+        known = self.components.get(name.text)
+        if known is not None:
+            labels = [(self.own_span(known), "first declared here")]
+            self.out.report(
+                codes.DUPLICATE_NAME, self.at(name), f"the component `{name.text}` is declared already", labels=labels
+            )
+        elif name.text in KINDS:
+            self.out.report(codes.DUPLICATE_NAME, self.at(name), f"`{name.text}` is a kind of the language")
+        else:
+            self.components[name.text] = made
+            self.spans[name.text] = self.at(name)
+
+    # ---- imports ---------------------------------------------------------------------------------------------------
 
     def declare_import(self, node: ast.Import) -> None:
         written = literal(node.source)
@@ -142,77 +249,66 @@ class _Checker(Inference):
         elif target is None or isinstance(target, Unreadable):
             problem = target or Unreadable(code="unknown-module", message=f"there is no module `{written}`")
             self.out.report(codes.CODES[problem.code], self.at(node.source), problem.message, hint=problem.hint or None)
+        programs = (target,) if isinstance(target, Program) else target.programs if isinstance(target, Package) else ()
+        self.used_modules.update({one.path: one for one in programs})
         for one in node.names:
-            local = one.alias or one.name
-            symbol = self.declare(self.top, local, "import", v.ANY, node)
-            if not isinstance(target, Program):
-                continue
-            known = {name: s for name, s in target.symbols.items() if s.what == "let" and not name.startswith("_")}
-            found = known.get(one.name.text)
-            if found is None:
-                self.out.report(
-                    codes.NOT_EXPORTED,
-                    self.at(one.name),
-                    f"`{written}` has no `{one.name.text}`",
-                    hint=did_you_mean(one.name.text, known),
+            if programs:
+                self.import_one(one, str(written), programs, node)
+            else:  # whatever it is, a use of it is no mistake of its own
+                self.broken.add((one.alias or one.name).text)
+
+    def import_one(self, one: ast.Imported, written: str, programs: tuple[Program, ...], node: ast.Import) -> None:
+        """A name may mean a value, a component and a type: the sets are apart, and all that there are come along."""
+        name, local = one.name.text, one.alias or one.name
+        hidden = name.startswith("_")
+        having = [program for program in programs if name in exports(program)]
+        for target in having[:1]:
+            value, component, type_ = target.symbols.get(name), target.components.get(name), target.types.get(name)
+            if value is not None and value.what in ("let", "fn"):
+                self.imports[local.text] = Import(module=target.path, name=name)
+                symbol = self.declare(self.top, local, "import", value.type, node)
+                if symbol is not None:
+                    symbol.signature, symbol.declared, symbol.late = value.signature, value.declared, value.late
+            if component is not None and component.path == target.path:
+                self.enter_component(local, component)
+            if type_ is not None and isinstance(type_.node, ast.TypeDef):
+                made = TypeName(
+                    name=local.text, type=type_.type, base=self.base, node=node, span=self.at(local), state=2
                 )
-                continue
-            self.imports[local.text] = Import(module=str(written), name=one.name.text)
-            if symbol is not None:
-                symbol.type = found.type
-                symbol.state = 2
-
-    def declare_elements(self, node: Any, loops: int, optional: bool, branch: tuple[tuple[int, int], ...]) -> None:
-        """Elements belong to the whole script, whatever loops and conditions are around them."""
-        match node:
-            case ast.Element():
-                self.declare_element(node, loops, optional, branch)
-            case ast.For(body=body):
-                for inner in body.statements:
-                    self.declare_elements(inner.node, loops + 1, optional, branch)
-            case ast.If():
-                otherwise = node.otherwise
-                for inner in node.then.statements:
-                    self.declare_elements(inner.node, loops, True, (*branch, (id(node), 0)))
-                if isinstance(otherwise, ast.If):
-                    self.declare_elements(otherwise, loops, True, (*branch, (id(node), 1)))
-                elif otherwise is not None:
-                    for inner in otherwise.statements:
-                        self.declare_elements(inner.node, loops, True, (*branch, (id(node), 1)))
-            case ast.Broken(names=names):
-                self.broken.update(names)
-            case _:
-                pass
-
-    def declare_element(
-        self, node: ast.Element, loops: int, optional: bool, branch: tuple[tuple[int, int], ...]
-    ) -> None:
-        name = node.target.name
-        kind = KINDS.get(node.kind.text)
-        type_: v.Type = v.KindOf(kind.name) if kind is not None else v.ANY
-        keys = len(node.target.keys)
-        known = self.top.get(name.text)
-        if known is not None and known.what == "element":
-            apart = all(opposite(branch, other) for other in self.branches[name.text])
-            if known.type == type_ and known.depth == keys and (keys or apart):
-                if apart and len(branch) == 1:  # declared in both branches: it is there in any case
-                    known.optional = False
-                self.branches[name.text].append(branch)
-                return
-        symbol = self.declare(self.top, name, "element", type_, node)
-        if symbol is not None:
-            symbol.depth = keys
-            symbol.optional = optional
-            symbol.verb = node.verb.text
-            self.branches[name.text] = [branch]
+                self.enter_type(local, made)
+        if len(having) > 1:
+            files = " and ".join(program.path for program in having)
+            self.out.report(
+                codes.DUPLICATE_NAME, self.at(one.name), f"`{name}` is in several files of `{written}`: {files}"
+            )
+        if not having:
+            self.broken.add(local.text)
+            known = [name for program in programs for name in exports(program)]
+            self.out.report(
+                codes.NOT_EXPORTED,
+                self.at(one.name),
+                f"`{written}` has no `{name}`",
+                hint=("names that begin with `_` stay in their module" if hidden else did_you_mean(name, known))
+                or (f"it has {', '.join(known)}" if known else "it exports nothing"),
+                fix=self.fix(one.name, known),
+            )
 
     def unused(self) -> None:
-        if self.module:
-            return
+        words = {"let": "value", "param": "parameter", "import": "import", "fn": "function"}
         for symbol in self.top.values():
-            if not symbol.used and symbol.what in ("let", "param", "import") and not symbol.name.startswith("_"):
-                word = {"let": "value", "param": "parameter", "import": "import"}[symbol.what]
-                self.out.report(codes.UNUSED, symbol.span, f"the {word} `{symbol.name}` is never used")
+            if symbol.used or symbol.name.startswith("_") or symbol.what not in words:
+                continue
+            also = self.components.get(symbol.name)  # one import may bring a function and a component
+            if (self.module and symbol.what != "import") or (symbol.what == "import" and also and also.used):
+                continue
+            self.out.report(codes.UNUSED, symbol.span, f"the {words[symbol.what]} `{symbol.name}` is never used")
+        for name, component in self.components.items():
+            if component.path != self.path and name not in self.used_components and name not in self.top:
+                self.out.report(codes.UNUSED, self.spans[name], f"the import `{name}` is never used")
+        for type_ in self.types.values():
+            if not type_.used and not type_.name.startswith("_") and not self.module:
+                word = "import" if isinstance(type_.node, ast.Import) else "type"
+                self.out.report(codes.UNUSED, type_.span, f"the {word} `{type_.name}` is never used")
 
     # ---- statements ------------------------------------------------------------------------------------------------
 
@@ -221,45 +317,39 @@ class _Checker(Inference):
         kind = type(node)
         if kind is ast.Broken:
             return
-        if kind in _LATER:
-            self.later(node, _LATER[kind])
-            return
         if not self.placed(node, where, top):
             return
-        self.decorators(statement, where)
+        if statement.decorators:
+            self.decorators(statement, where)
         _STATEMENTS[kind](self, node, where)
-
-    def later(self, node: Any, word: str) -> None:
-        self.out.report(
-            codes.NOT_YET,
-            Span(self.base + node.start, self.base + node.start + len(word)),
-            f"`{word}` comes with a later version",
-        )
 
     def placed(self, node: Any, where: str, top: bool) -> bool:
         kind = type(node)
-        if where == "handle":
-            allowed = kind in (ast.Join, ast.Bind, ast.Let, ast.For, ast.If)
-        elif where == "module":
-            allowed = kind in (ast.Import, ast.Let)
-        elif top:
-            allowed = kind in _IN_SCRIPT or kind in (ast.Import, ast.Param)
-        else:
-            allowed = kind in _IN_SCRIPT and kind is not ast.Output
-        if allowed:
+        if kind in _ALLOWED[where] or (top and kind in _AT_TOP.get(where, ())):
             return True
         word = self.first_word(node)
         home = _HOME.get(kind)
         if home is None or (where == "module" and kind is ast.Param):
-            home = "in a script" if where == "module" else "outside of handles"
+            home = {
+                "module": "in a script or a component",
+                "handle": "outside of handles",
+                "segment": "outside of segments",
+                "test": "outside of tests",
+            }.get(where, "elsewhere")
+        hint = "a module has imports, values, types, functions, components and tests" if where == "module" else None
         self.out.report(
-            codes.MISPLACED, Span(self.base + node.start, self.base + node.start + len(word)), f"`{word}` stands {home}"
+            codes.MISPLACED,
+            Span(self.base + node.start, self.base + node.start + len(word)),
+            f"`{word}` stands {home}",
+            hint=hint,
         )
         return False
 
     def first_word(self, node: Any) -> str:
         match node:
-            case ast.Element(verb=word) | ast.Power(switch=word) | ast.Check(when=word) | ast.Rule(action=word):
+            case ast.Element(verb=word) | ast.Segment(verb=word) | ast.Power(switch=word):
+                return word.text
+            case ast.Check(when=word) | ast.Rule(action=word):
                 return word.text
             case _:
                 return _WORDS.get(type(node), type(node).__name__.lower())
@@ -268,24 +358,43 @@ class _Checker(Inference):
         node = statement.node
         for one in statement.decorators:
             name = one.name.text
-            if name in LATER_DECORATORS:
-                self.out.report(codes.NOT_YET, self.at(one), f"`@{name}` comes with a later version")
-            elif name not in ("protect", "retain", "after"):
+            if name not in _DECORATORS:
                 self.out.report(
                     codes.UNKNOWN_DECORATOR,
                     self.at(one.name),
                     f"no decorator `@{name}`",
-                    hint=did_you_mean(name, ("protect", "retain", "was", "after", "fault")),
+                    hint=did_you_mean(name, _DECORATORS),
+                    fix=self.fix(one.name, _DECORATORS),
                 )
+            elif name == "fault":
+                self.fault(one, node)
             elif name == "after":
                 if not isinstance(node, _DECORATED):
                     self.out.report(codes.MISPLACED, self.at(one), "`@after` stands before an element or a step")
                 for arg in one.args or ():
                     found = self.infer(arg.value, None)
-                    if found != v.ANY and not isinstance(found, v.KindOf):
+                    if found != v.ANY and not isinstance(opened(found), v.KindOf | v.InstanceOf):
                         self.wrong(arg.value, "`@after` takes", "an element", found)
-            elif not isinstance(node, ast.Element) or node.verb.text == "existing":
+            elif not isinstance(node, ast.Element | ast.Segment) or node.verb.text == "existing":
                 self.out.report(codes.MISPLACED, self.at(one), f"`@{name}` stands before an element that is ours")
+            elif name == "was":
+                if (wrong := wrong_was(one)) is not None:
+                    self.out.report(codes.BAD_RENAME, self.at(one), wrong)
+            elif one.args:
+                self.out.report(codes.WRONG_ARGUMENTS, self.at(one), f"`@{name}` takes nothing in parentheses")
+
+    def fault(self, one: ast.Decorator, node: Any) -> None:
+        if not isinstance(node, ast.Test):
+            self.out.report(codes.MISPLACED, self.at(one), "`@fault` stands before a test")
+        args = one.args or ()
+        step = literal(args[0].value) if len(args) == 1 and args[0].name and args[0].name.text == "after" else None
+        if step is None:
+            self.out.report(
+                codes.WRONG_ARGUMENTS,
+                self.at(one),
+                "`@fault` takes the step after which the first apply breaks",
+                hint='@fault(after: "create storage logs")',
+            )
 
     def block(self, block: ast.Block, where: str) -> None:
         self.scopes.append({})
@@ -293,7 +402,7 @@ class _Checker(Inference):
             self.statement(statement, where)
         self.scopes.pop()
 
-    def import_(self, node: ast.Import, where: str) -> None:
+    def declared(self, node: Any, where: str) -> None:
         """Done when names were declared."""
 
     def param(self, node: ast.Param, where: str) -> None:
@@ -301,30 +410,55 @@ class _Checker(Inference):
         if symbol is not None and symbol.node is node:
             self.resolve(symbol)
 
+    def fn_(self, node: ast.Fn, where: str) -> None:
+        symbol = self.top.get(node.name.text)
+        if symbol is not None and symbol.node is node:
+            self.resolve(symbol)
+
+    def type_(self, node: ast.TypeDef, where: str) -> None:
+        name = self.types.get(node.name.text)
+        if name is not None and name.node is node:
+            used = name.used
+            self.declared_type(node.name.text)
+            name.used = used
+
+    def component_(self, node: ast.Component, where: str) -> None:
+        component = self.components.get(node.name.text)
+        if component is not None and component.node is node:
+            self.component_type(component)
+
     def let(self, node: ast.Let, where: str) -> None:
+        names = self.scopes[-1] if self.scopes else self.context.names
         if self.scopes:
             type_ = self.let_type(node)
             late, self.late = self.late, None
-            symbol = self.declare(self.scopes[-1], node.name, "let", type_, node)
+            symbol = self.declare(names, node.name, "let", v.plain(type_), node)
             if symbol is not None:
+                symbol.declared = type_
                 symbol.state = 2
                 symbol.late = late is not None
         else:
-            symbol = self.top.get(node.name.text)
+            symbol = names.get(node.name.text)
             if symbol is not None and symbol.node is node:
                 self.resolve(symbol)
 
     def output(self, node: ast.Output, where: str) -> None:
-        if (first := self.output_names.get(node.name.text)) is not None:
+        outputs = self.context.outputs
+        if (first := outputs.get(node.name.text)) is not None:
             self.out.report(
                 codes.DUPLICATE_NAME,
                 self.at(node.name),
                 f"the output `{node.name.text}` is declared already",
                 labels=[(first, "first declared here")],
             )
-        self.output_names.setdefault(node.name.text, self.at(node.name))
+        outputs.setdefault(node.name.text, self.at(node.name))
         wanted = self.type(node.type) if node.type is not None else None
+        if wanted is not None:
+            self.typed[id(node)] = wanted
+        self.late = None
         found = self.value(node.value, wanted, f"`{node.name.text}`")
+        self.context.results.setdefault(node.name.text, (wanted or found, self.late is not None))
+        self.late = None
         if holds_secret(found):
             self.out.report(
                 codes.SECRET_SINK, self.at(node.value), f"the output `{node.name.text}` would show a secret"
@@ -337,324 +471,124 @@ class _Checker(Inference):
         types = (key, item) if len(node.names) == 2 else (item,)
         for name, type_ in zip(node.names, types, strict=False):
             self.declare(scope, name, "loop", type_, node)
-        self.loops += 1
+        self.context.loops += 1
         for statement in node.body.statements:
             self.statement(statement, where)
-        self.loops -= 1
+        self.context.loops -= 1
         self.scopes.pop()
 
     def if_(self, node: ast.If, where: str) -> None:
-        narrowed = self.condition(node.condition)
-        self.narrowed += narrowed
+        self.condition(node.condition)
+        self.narrowed.append(learnt(node.condition) + self.there_in(id(node), 0))
         self.block(node.then, where)
-        del self.narrowed[len(self.narrowed) - len(narrowed) :]
+        self.narrowed[-1] = learnt(node.condition, False) + self.there_in(id(node), 1)
         if isinstance(node.otherwise, ast.If):
             self.if_(node.otherwise, where)
         elif node.otherwise is not None:
             self.block(node.otherwise, where)
+        self.narrowed.pop()
+
+    def there_in(self, node: int, branch: int) -> list[Learnt]:
+        """What is known in a branch of an `if` of the elements that stand in it: that they are there."""
+        here = (node, branch)
+        branches = self.context.branches.items()
+        return [(name, "null", False) for name, all_ in branches if any(one[-1:] == (here,) for one in all_)]
 
     def check(self, node: ast.Check, where: str) -> None:
         if node.when.text == "verify":
-            self.later(node, "verify")
-            return
-        self.condition(node.condition, "an assert")
+            self.verify(node)
+        else:
+            self.condition(node.condition, "an assert")
         if node.message is not None:
             self.value(node.message, v.STRING, "the message")
-
-    def element(self, node: ast.Element, where: str) -> None:
-        name = node.kind.text
-        kind = KINDS.get(name)
-        if kind is None:
-            if name in LATER_KINDS:
-                self.out.report(codes.NOT_YET, self.at(node.kind), f"`{name}` comes with a later version")
-            else:
-                self.out.report(
-                    codes.UNKNOWN_KIND,
-                    self.at(node.kind),
-                    f"no kind `{name}`",
-                    hint=did_you_mean(name, KINDS),
-                    fix=self.fix(node.kind, KINDS),
-                )
-            return
-        verb = node.verb.text
-        if verb not in kind.words:
-            self.out.report(
-                codes.WRONG_VERB,
-                self.at(node.verb),
-                f"a {name} has no `{verb}`",
-                hint=f"a {name} is brought in by " + " or ".join(f"`{word}`" for word in kind.words),
-            )
-        keys = node.target.keys
-        if len(keys) < self.loops:
-            self.out.report(
-                codes.DUPLICATE_ADDRESS,
-                self.at(node.target),
-                f"in a loop, `{node.target.name.text}` carries one key for each loop around it",
-                hint=f"write {node.target.name.text}[…]",
-            )
-        for key in keys:
             self.late = None
-            found = self.infer(key, v.STRING)
-            if isinstance(opened(found), v.SecretOf):
-                self.out.report(codes.SECRET_SINK, self.at(key), "a key would show a secret")
-            elif found not in (v.INT, v.ANY) and found != v.STRING and found not in v.TEXTUAL:
-                self.wrong(key, "a key is", "a text or a whole number", found)
-            self.static(key, "a key")
-        self.clause(kind, node, "in", node.inside)
-        self.clause(kind, node, "at", node.at)
-        self.body(kind.element, node.body, self.at(node.target), existing=verb == "existing", word=f"{verb} {name}")
 
-    def clause(self, kind: Kind, node: ast.Element, clause: str, written: Any) -> None:
-        param = kind.element.clauses.get(clause)
-        verb = node.verb.text
-        if written is None:
-            if param is not None and param.required:
-                self.out.report(
-                    codes.MISSING_FIELD,
-                    self.at(node.target),
-                    f"`{verb} {kind.name}` needs `{clause}`",
-                    hint=f"{param.doc}",
-                )
-            elif kind.name == "pool" and clause == "in" and node.at is None:
-                self.out.report(
-                    codes.MISSING_FIELD, self.at(node.target), "a pool needs `in`, or `at` for a pool that is there"
-                )
-            return
-        if param is None or (clause == "at" and verb == "create" and kind.name == "pool"):
-            self.out.report(
-                codes.WRONG_CLAUSE,
-                self.at(written),
-                f"`{verb} {kind.name}` takes no `{clause}`",
-                hint="`in` says inside what, `at` says where or which",
-            )
-            self.infer(written, None)
-            return
+    def verify(self, node: ast.Check) -> None:
+        """A condition that is asked after apply: it may read what only apply knows, and probe."""
+        self.probing = True
+        found = self.infer(node.condition, v.BOOL)
+        self.probing = False
         self.late = None
-        self.given(param, written, f"`{clause}`")
-        self.static(written, f"`{clause}`")
+        if isinstance(opened(found), v.SecretOf):
+            self.out.report(codes.SECRET_SINK, self.at(node.condition), "a verify would tell of a secret")
+        elif found not in (v.BOOL, v.ANY):
+            self.wrong(node.condition, "a verify is", "true or false", found)
 
-    def handle(self, node: ast.Handle, where: str) -> None:
-        found = self.infer(node.executor, None)
-        if found == v.KindOf("executor"):
-            symbol = self.symbol_of(node.executor)
-            if symbol is not None and symbol.verb == "existing":
-                self.out.report(
-                    codes.WRONG_VERB,
-                    self.at(node.executor),
-                    "no handle opens on an `existing` executor: it is looked up and never changed",
-                    labels=[(symbol.span, "declared `existing` here")],
-                )
-        elif found != v.ANY:
-            self.wrong(node.executor, "a handle opens on", "an executor", found)
-        self.block(node.body, "handle")
-        check_branches(node.body, self.base, self.parsed.source.text, self.out)
-
-    def symbol_of(self, place: Any) -> Symbol | None:
-        while isinstance(place, ast.Index | ast.Group):
-            place = place.target if isinstance(place, ast.Index) else place.inner
-        return self.find(place.text) if isinstance(place, ast.Name) else None
-
-    def join(self, node: ast.Join, where: str) -> None:
-        kind = self.joined(node.what, "join")
-        if kind is None:
-            for one in (node.body, node.bind.body if node.bind else None):
-                if one is not None:
-                    self.infer(one, v.ANY)  # nobody knows what it takes
-            return
-        verb = kind.join
-        assert verb is not None
-        self.role(kind, verb, node.role, self.at(node.what))
-        self.body(verb, node.body, self.at(node.what), word=f"join of a {kind.name}")
-        if node.bind is not None:
-            # An unknown role has been reported; what it would need at the bind is anybody's guess.
-            loader = node.role is None or node.role.text not in ("persistent", "non_persistent")
-            self.bound(kind, node.bind.at, node.bind.body, self.at(node.bind.word), loader)
-
-    def bind(self, node: ast.Bind, where: str) -> None:
-        kind = self.joined(node.what, "bind")
-        if kind is None:
-            if node.body is not None:
-                self.infer(node.body, v.ANY)
-            return
-        if node.role is not None and kind.join is not None:
-            self.role(kind, kind.join, node.role, self.at(node.what))
-        # Without a role, only the joins of the handle tell whether this is a loader: `evaluate` knows them.
-        loader = node.role is None or node.role.text == "loader"
-        self.bound(kind, node.at, node.body, self.at(node.what), loader)
-
-    def joined(self, what: Any, word: str) -> Kind | None:
-        found = self.infer(what, None)
-        if found == v.ANY:
-            return None
-        if isinstance(found, v.Optional) and isinstance(found.inner, v.KindOf):
-            self.maybe_null(what)
-            found = found.inner
-        kind = KINDS.get(found.kind) if isinstance(found, v.KindOf) else None
-        if kind is None or (kind.join if word == "join" else kind.bind) is None:
-            self.wrong(what, f"`{word}` takes", "a storage, a network or a task", found)
-            return None
-        return kind
-
-    def role(self, kind: Kind, verb: Verb, role: ast.Word | None, span: Span) -> None:
-        if role is None:
-            if verb.roles:
-                roles = ", ".join(f"`{one}`" for one in verb.roles)
-                self.out.report(
-                    codes.MISSING_FIELD,
-                    span,
-                    f"a {kind.name} is joined in a role",
-                    hint=f"write `as` and one of {roles}",
-                )
-        elif not verb.roles:
-            self.out.report(codes.UNKNOWN_ROLE, self.at(role), f"a {kind.name} is joined without a role")
-        elif role.text not in verb.roles and not verb.free_roles:
-            self.out.report(
-                codes.UNKNOWN_ROLE,
-                self.at(role),
-                f"a {kind.name} has no role `{role.text}`",
-                hint=did_you_mean(role.text, verb.roles) or "its roles are " + ", ".join(verb.roles),
-                fix=self.fix(role, verb.roles),
-            )
-
-    def bound(self, kind: Kind, at: Any, body: ast.Record | None, span: Span, loader: bool) -> None:
-        verb = kind.bind
-        assert verb is not None
-        param = verb.clauses.get("at")
-        if at is not None:
-            if param is None:
-                self.out.report(codes.WRONG_CLAUSE, self.at(at), f"a {kind.name} is bound without `at`")
-                self.infer(at, None)
-            else:
-                self.late = None
-                self.given(param, at, "`at`")
-                self.static(at, "`at`")
-        elif param is not None and not loader:
-            self.out.report(codes.MISSING_FIELD, span, f"a {kind.name} is bound at a path", hint='write `bind at "/…"`')
-        self.body(verb, body, span, word=f"bind of a {kind.name}")
-
-    def power(self, node: ast.Power, where: str) -> None:
-        found = self.infer(node.what, None)
-        if found not in (v.KindOf("executor"), v.ANY):
-            self.wrong(node.what, f"`{node.switch.text}` takes", "an executor", found)
-
-    def wait(self, node: ast.Wait, where: str) -> None:
-        found = self.infer(node.what, None)
-        if found not in (v.KindOf("executor"), v.KindOf("task"), v.ANY):
-            self.wrong(node.what, "`wait` takes", "an executor or a task", found)
-        if node.state.text not in STATES:
-            self.out.report(
-                codes.UNKNOWN_STATE,
-                self.at(node.state),
-                f"no state `{node.state.text}`",
-                hint=did_you_mean(node.state.text, STATES) or "the states are launched, ready and stable",
-                fix=self.fix(node.state, STATES),
-            )
-        self.late = None
-        self.value(node.within, v.DURATION, "`within`")
-        self.static(node.within, "`within`")
-
-    # ---- bodies ----------------------------------------------------------------------------------------------------
-
-    def body(self, verb: Verb, body: ast.Record | None, head: Span, *, word: str, existing: bool = False) -> None:
-        """A body is a record checked against what the verb takes."""
-        params = verb.fields
-        seen: dict[str, Span] = {}
-        brought: set[str] = set()
-        open_ended = False
-        for entry in body.entries if body is not None else ():
+    def test(self, node: ast.Test, where: str) -> None:
+        params = {name: one for name, one in self.top.items() if one.what == "param"}
+        for entry in node.params.entries if node.params is not None else ():
             if isinstance(entry, ast.Spread):
-                open_ended |= self.spread(entry, params, seen, brought, word)
+                self.wrong(entry.value, "`with` takes", "parameters by name", self.infer(entry.value, v.ANY))
                 continue
-            name = entry.name.text
-            span = self.at(entry.name)
-            if name in seen:
+            symbol = params.get(entry.name.text)
+            if symbol is None:
                 self.out.report(
-                    codes.DUPLICATE_FIELD, span, f"`{name}` is written twice", labels=[(seen[name], "first here")]
+                    codes.UNKNOWN_PARAMETER,
+                    self.at(entry.name),
+                    f"the script has no parameter `{entry.name.text}`",
+                    hint=did_you_mean(entry.name.text, params),
+                    fix=self.fix(entry.name, params),
                 )
-            seen.setdefault(name, span)
-            param = params.get(name)
-            if param is None:
-                self.unknown_field(entry.name, params, f"`{word}` takes no `{name}`")
-                self.late = None
                 self.infer(entry.value, v.ANY)
-            else:
-                self.late = None
-                self.given(param, entry.value, f"`{name}`")
-                if name == "name":
-                    self.static(entry.value, "a name")
-        if not open_ended and not existing:
-            for name, param in params.items():
-                if param.required and name not in seen and name not in brought:
-                    self.out.report(codes.MISSING_FIELD, head, f"`{word}` needs `{name}`", hint=param.doc or None)
+                continue
+            self.resolve(symbol)
+            wanted = opened(symbol.declared or v.ANY)
+            wanted = wanted.inner if isinstance(wanted, v.SecretOf) else symbol.declared or v.ANY
+            self.late = None
+            self.value(entry.value, wanted, f"`{entry.name.text}`")
+            self.static(entry.value, "a parameter")
+        scope: dict[str, Symbol] = {}
+        outputs = v.RecordOf(
+            tuple(
+                v.FieldOf(one.node.name.text, self.output_type(one.node, base), True)
+                for base, one in self.parsed.statements()
+                if isinstance(one.node, ast.Output)
+            )
+        )
+        for name, type_ in (("plan", PLAN), ("replan", PLAN), ("outputs", outputs), ("errors", TEXTS)):
+            word = ast.Word(node.start, node.end, name)
+            scope[name] = Symbol(
+                name=name, what="loop", type=type_, base=self.base, node=node, span=self.at(word), state=2, used=True
+            )
+        self.scopes.append(scope)
+        self.block(node.body, "test")
+        self.scopes.pop()
 
-    def spread(
-        self, entry: ast.Spread, params: dict[str, Param], seen: dict[str, Span], brought: set[str], word: str
-    ) -> bool:
-        """Check `...r`; whether it may bring fields that are not known here."""
-        found = self.infer(entry.value, None)
-        match found:
-            case v.RecordOf(fields):
-                for one in fields:
-                    param = params.get(one.name)
-                    if param is None:
-                        self.out.report(
-                            codes.UNKNOWN_FIELD,
-                            self.at(entry.value),
-                            f"`{word}` takes no `{one.name}`, which this brings",
-                            hint=did_you_mean(one.name, params),
-                        )
-                    elif not self.takes(param, one.type):
-                        self.wrong(entry.value, f"`{one.name}` takes", v.show_type(param.type), one.type)
-                    if one.name in seen:
-                        self.out.report(
-                            codes.LOST_FIELD,
-                            seen[one.name],
-                            f"`{one.name}` is lost: the spread after it has `{one.name}` too",
-                            labels=[(self.at(entry), "overrides it here")],
-                            hint="write it after the spread",
-                        )
-                    brought.add(one.name)
-                return False
-            case v.MapOf() | v.Simple("anything"):
-                return True
-            case _:
-                self.wrong(entry.value, "a spread takes", "a record", found)
-                return True
+    def output_type(self, node: ast.Output, base: int) -> v.Type:
+        """The type of an output, quietly: what is wrong with it is reported where it stands."""
+        found = self.script.results.get(node.name.text)
+        if found is not None:
+            return v.plain(found[0])
+        saved, self.base = self.base, base
+        report, self.out = self.out, Report(self.out.source)
+        type_ = self.type(node.type) if node.type is not None else self.infer(node.value, None)
+        self.base, self.out, self.late = saved, report, None
+        return v.plain(type_)
 
-    def given(self, param: Param, node: Any, what: str) -> None:
-        """Check the value of a described field, where an element may stand for its identity."""
-        wanted = param.type
-        found = self.infer(node, wanted)
-        if isinstance(node, ast.Number):
-            self.decimal(node, wanted)
-        if param.kinds:
-            inner = opened(found)
-            if isinstance(inner, v.KindOf):
-                if inner.kind not in param.kinds:
-                    self.wrong(node, f"{what} takes", " or ".join(f"a {kind}" for kind in param.kinds), found)
-                elif isinstance(found, v.Optional):
-                    self.maybe_null(node)
-                return
-        if not param.required and not isinstance(wanted, v.Optional):
-            wanted = v.Optional(wanted)  # `null` is as if it were not written
-        self.fit(found, wanted, node, what)
 
-    def takes(self, param: Param, found: v.Type) -> bool:
-        inner = opened(found)
-        if param.kinds and isinstance(inner, v.KindOf):
-            return inner.kind in param.kinds
-        return fits(found, param.type if param.required else v.Optional(param.type))
+def exports(program: Program) -> list[str]:
+    """What a module lets others import, in the order declared."""
+    out = [name for name, one in program.symbols.items() if one.what in ("let", "fn")]
+    out += [name for name, one in program.components.items() if one.path == program.path]
+    out += [name for name, one in program.types.items() if isinstance(one.node, ast.TypeDef)]
+    return [one for one in dict.fromkeys(out) if not one.startswith("_")]
 
 
 _STATEMENTS: dict[type, Callable[[_Checker, Any, str], None]] = {
-    ast.Import: _Checker.import_,
+    ast.Import: _Checker.declared,
     ast.Param: _Checker.param,
+    ast.TypeDef: _Checker.type_,
+    ast.Fn: _Checker.fn_,
+    ast.Component: _Checker.component_,
     ast.Let: _Checker.let,
     ast.Output: _Checker.output,
     ast.For: _Checker.for_,
     ast.If: _Checker.if_,
     ast.Check: _Checker.check,
+    ast.Test: _Checker.test,
     ast.Element: _Checker.element,
+    ast.Segment: _Checker.segment,
+    ast.Rule: _Checker.rule,
     ast.Handle: _Checker.handle,
     ast.Join: _Checker.join,
     ast.Bind: _Checker.bind,

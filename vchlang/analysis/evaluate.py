@@ -10,15 +10,17 @@ out their fields and the handles. So a name may stand before its declaration, an
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from vchlang import codes
 from vchlang import values as v
-from vchlang.analysis.express import Expressions, Known, Limit, Scope, name_loop
+from vchlang.analysis.express import Expressions, name_loop
+from vchlang.analysis.fit import opened
 from vchlang.analysis.handles import check_composition
 from vchlang.analysis.program import (
     BindStep,
+    Component,
     Composition,
     ElementDecl,
     HandleDecl,
@@ -31,10 +33,22 @@ from vchlang.analysis.program import (
     WaitDecl,
     Where,
 )
-from vchlang.diagnostics import Severity, did_you_mean, has_errors
+from vchlang.analysis.renames import SPAN as WAS
+from vchlang.analysis.renames import old_address
+from vchlang.analysis.scopes import MAX_STEPS, NOTHING, Argument, Frame, Known, Limit, Scope
+from vchlang.analysis.segments import Reach
+from vchlang.analysis.steps import PEERS, TRAFFIC
+from vchlang.diagnostics import Diagnostic, Label, Severity, did_you_mean, has_errors
 from vchlang.kinds.schema import KINDS, Param, Verb
 from vchlang.syntax import ast
 from vchlang.text import Span
+
+MAX_NESTING = 30
+"""How deep instances stand in instances."""
+
+
+_OF_VALUES = frozenset({codes.ASSERT_FAILED.slug, codes.WHERE_FAILED.slug, codes.NO_SECRET.slug})
+"""What an instance of nothing known may not say: its defaults alone need not make sense together."""
 
 
 def evaluate(program: Program, parameters: Parameters, inputs: Inputs) -> Composition:
@@ -43,7 +57,16 @@ def evaluate(program: Program, parameters: Parameters, inputs: Inputs) -> Compos
     Equal arguments give equal compositions. While `missing` is not empty, what depends on it is unknown, and
     diagnostics may be wanting but are never wrong.
     """
-    return _Evaluator(program, parameters, inputs).run()
+    evaluator = _Evaluator(program, parameters, inputs)
+    made = evaluator.run()
+    if not made.missing and not program.has_errors:
+        # A component's body is checked, used or not: where nothing makes an instance, one of nothing known is.
+        used = {id(one) for frame in evaluator.frames.values() for one in frame.inside}
+        for component in program.components.values():
+            if component.path == program.path and id(component) not in used and component.state == 2:
+                found = _Evaluator(program, parameters, inputs).sample(component)
+                made.diagnostics = tuple(dict.fromkeys((*made.diagnostics, *found)))
+    return made
 
 
 class _Item:
@@ -67,18 +90,25 @@ class _Evaluator(Expressions):
         self.elements: dict[str, ElementDecl] = {}
         self.addresses: dict[int, str] = {}
         self.partial = False
+        self.out: Composition | None = None
+        self.carrying = not program.has_errors and any(
+            "verify" in one.parsed.source.text for one in self.programs.values()
+        )
+        self.reach: Reach | None = None
+        self.ways: dict[int, tuple[Any, list[Any]]] = {}
 
     # ---- the whole -------------------------------------------------------------------------------------------------
 
     def run(self) -> Composition:
-        out = Composition(
+        out = self.out = Composition(
             elements=self.elements, handles=[], powers=[], waits=[], outputs=[], missing=(), diagnostics=()
         )
         try:
             self.parameters_known()
             self.walk_top()
-            for item in self.items:
-                self.base = item.base
+            # What is asserted may ask for all segments and handles, so it comes last.
+            for item in sorted(self.items, key=lambda one: isinstance(one.node, ast.Check)):
+                self.place = item.scope.module, item.base, item.scope.frame
                 self.guard(item, out)
         except Limit:
             pass
@@ -88,11 +118,78 @@ class _Evaluator(Expressions):
         if not self.missing and not self.parameters.unknown and not self.program.has_errors:
             self.all_known(out)
         for module in self.modules.values():
-            self.main.out.add(module.out.freeze())
+            if module is not self.main:
+                self.main.out.add(module.out.freeze())
         # What the checker has reported at a place is not said again in other words.
-        said = {(one.source, one.span) for one in self.program.diagnostics if one.severity is Severity.ERROR}
-        out.diagnostics = tuple(one for one in self.main.out.freeze() if (one.source, one.span) not in said)
+        said = {
+            (one.source, one.span)
+            for program in self.programs.values()
+            for one in program.diagnostics
+            if one.severity is Severity.ERROR
+        }
+        found = (one for one in self.main.out.freeze() if (one.source, one.span) not in said)
+        out.diagnostics = tuple(self.once(found))
         return out
+
+    def sample(self, component: Component) -> list[Diagnostic]:
+        """What is wrong in an instance of which only the defaults are known, and the kinds of what it is given."""
+        self.out = Composition(
+            elements=self.elements, handles=[], powers=[], waits=[], outputs=[], missing=(), diagnostics=()
+        )
+        home = self.module_of(component.path)
+        name = component.node.name
+        frame = Frame(component.name + ".", component)
+        frame.inside = (component,)
+        scope = frame.scope = Scope(None, home, frame)
+        self.frames[component.name] = frame
+        for param, type_ in component.params.items():
+            field = component.fields.get(param)
+            if field is not None and field.default is not None:
+                scope.lazy[param] = Argument(
+                    field, component.base, None, (), scope, (home, component.base, frame), name
+                )
+            else:
+                inner = opened(type_)
+                is_element = isinstance(inner, v.KindOf) and not isinstance(type_, v.Optional)
+                scope.values[param] = (
+                    v.ElementRef(inner.kind, frame.prefix + param) if is_element else v.Unknown(type_)  # type: ignore[union-attr]
+                )
+        try:
+            waits: tuple[int, ...] = ()
+            for statement in component.node.body.statements:
+                self.place = home, component.base, frame
+                waits = self.walk(statement, scope, (), waits)
+            for item in self.items:
+                self.place = item.scope.module, item.base, item.scope.frame
+                self.guard(item, self.out)
+        except Limit:
+            pass
+        check_composition(self.out, self.roles, self.main.out)
+        body = component.node.span(component.base)
+        source = home.program.parsed.source.name
+        return [
+            one
+            for one in self.main.out.freeze()
+            if one.source == source and body.start <= one.span.start < body.end and one.code not in _OF_VALUES
+        ]
+
+    def once(self, found: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
+        """A mistake in a component is one mistake, however many instances it shows in."""
+        bodies = [
+            (program.parsed.source.name, one.node.span(one.base))
+            for program in self.programs.values()
+            for one in program.components.values()
+            if one.path == program.path
+        ]
+        seen: set[tuple[str, str, Span]] = set()
+        for one in found:
+            key = one.source, one.code, one.span
+            if key in seen and any(
+                source == one.source and span.start <= one.span.start < span.end for source, span in bodies
+            ):
+                continue
+            seen.add(key)
+            yield one
 
     def all_known(self, out: Composition) -> None:
         """Report what is worked out from facts, which only interpolation can carry on to apply."""
@@ -124,7 +221,7 @@ class _Evaluator(Expressions):
             _ITEMS[type(item.node)](self, item, out)
         except RecursionError:
             self.depth = 0
-            self.main.out.report(codes.LIMIT_DEPTH, self.span(item.node), "this nests too deep to be worked out")
+            self.report(codes.LIMIT_DEPTH, item.node, "this nests too deep to be worked out")
         except Known:
             self.depth = 0
 
@@ -143,13 +240,13 @@ class _Evaluator(Expressions):
         scope = self.main.top
         waits: tuple[int, ...] = ()
         for base, statement in self.program.parsed.statements():
-            self.base = base
+            self.place = self.main, base, self.script
             waits = self.walk(statement, scope, (), waits)
         # A parameter or a let that nothing asks for is worked out too: its mistakes are mistakes.
         for name, symbol in self.program.symbols.items():
             if symbol.what in ("param", "let"):
                 try:
-                    self.lookup(name, scope, None)
+                    self.lookup(name, scope)
                 except RecursionError:
                     self.depth = 0
                     self.main.out.report(codes.LIMIT_DEPTH, symbol.span, "this nests too deep to be worked out")
@@ -170,10 +267,14 @@ class _Evaluator(Expressions):
             case ast.Let(name=name):
                 if scope is not self.main.top:
                     scope.lazy[name.text] = (node, self.base)
-            case ast.Element() | ast.Handle() | ast.Power() | ast.Output() | ast.Check():
+            case ast.Element() | ast.Segment():
                 item = self.add(statement, scope, waits)
-                if isinstance(node, ast.Element):
-                    self.declare(node, item)
+                address = self.declare(node, item)
+                component = self.component_of(node, scope)
+                if component is not None and address is not None:
+                    self.instance(item, component, address, keys)
+            case ast.Handle() | ast.Power() | ast.Output() | ast.Check():
+                self.add(statement, scope, waits)
             case ast.Wait():
                 item = self.add(statement, scope, waits)
                 return (item.order,)  # it comes after those before it, and so does what comes after it
@@ -192,11 +293,12 @@ class _Evaluator(Expressions):
             waits = self.walk(statement, inner, keys, waits)
 
     def walk_for(self, node: ast.For, scope: Scope, keys: tuple[str, ...], waits: tuple[int, ...]) -> None:
-        base = self.base
+        place = self.place
         for pair in self.pairs(node.source, scope):
+            self.turn(node.source)
             inner = Scope(scope, scope.module)
             name_loop(inner, node.names, pair)
-            self.base = base
+            self.place = place
             self.walk_block(node.body, inner, (*keys, str(pair[0])), waits)
 
     def walk_if(self, node: ast.If, scope: Scope, keys: tuple[str, ...], waits: tuple[int, ...]) -> None:
@@ -213,47 +315,105 @@ class _Evaluator(Expressions):
             return None
         if condition is True:
             return node.then
+        self.settled(condition, node.condition, "a condition")
         return node.otherwise if condition is False else None
 
-    def declare(self, node: ast.Element, item: _Item) -> None:
+    def turn(self, source: Any) -> None:
+        """A turn of a loop costs a step, even where nothing is worked out in it."""
+        self.steps -= 1
+        if self.steps < 0:
+            self.limit(codes.LIMIT_STEPS, source, f"working this out takes more than {MAX_STEPS:,} steps")
+
+    def component_of(self, node: Any, scope: Scope) -> Component | None:
+        if isinstance(node, ast.Segment) or node.kind.text in KINDS:
+            return None
+        return scope.module.program.components.get(node.kind.text)
+
+    def declare(self, node: ast.Element | ast.Segment, item: _Item) -> str | None:
+        """Enter an element, or an instance of a component, into its frame; its address."""
         name = node.target.name.text
+        frame = item.scope.frame
         try:
             keys = [self.key(one, item.scope) for one in node.target.keys]
         except Known:
-            return
+            return None
         if any(key is None for key in keys):
-            return
-        address = name + "".join(f"[{v.quoted(key)}]" for key in keys if key is not None)
-        kind = node.kind.text
-        if kind not in KINDS:
-            return
-        ref = v.ElementRef(kind, address)
+            return None
+        address = frame.prefix + name + "".join(f"[{v.quoted(key)}]" for key in keys if key is not None)
+        word = node.kind.text if isinstance(node, ast.Element) else "segment"
+        component = self.component_of(node, item.scope)
+        if word not in KINDS and component is None:
+            return None
+        ref: Any = v.InstanceRef(component.name, address) if component is not None else v.ElementRef(word, address)
         if keys:
-            family = self.families.setdefault(name, {})
+            family = frame.elements.setdefault(name, {})
             for key in keys[:-1]:
                 family = family.setdefault(str(key), {})
             if str(keys[-1]) in family:
                 self.same_address(node, address)
-                return
+                return None
             family[str(keys[-1])] = ref
-        elif name in self.singles:
-            if self.program.symbols[name].node is not node and not self.program.symbols[name].optional:
-                return  # the checker has said it
+        elif name in frame.elements:
+            names = frame.component.elements if frame.component is not None else item.scope.module.program.symbols
+            symbol = names.get(name)
+            if symbol is None or (symbol.node is not node and not symbol.optional):
+                return None  # the checker has said it
             if item.scope.outer is None:
-                return
+                return None
         else:
-            self.singles[name] = kind
+            frame.elements[name] = ref
         self.addresses[item.order] = address
+        if component is None:
+            frame.members.append(address)
+        return address
 
-    def same_address(self, node: ast.Element, address: str) -> None:
+    def instance(self, item: _Item, component: Component, address: str, keys: tuple[str, ...]) -> None:
+        """Walk the body of a component for one instance, in a frame of its own."""
+        node: ast.Element = item.node
+        outer = item.scope.frame
+        if any(one is component for one in outer.inside):
+            return  # it is made of itself, and the checker has printed the ring
+        if len(outer.inside) > MAX_NESTING:
+            self.limit(codes.LIMIT_DEPTH, node.kind, f"components nest deeper than {MAX_NESTING}")
+        home = self.module_of(component.path)
+        head = self.where(node.target)
+        frame = Frame(address + ".", component, head)
+        decorators = {one.name.text: one for one in item.statement.decorators}
+        frame.inside = (*outer.inside, component)
+        frame.protect = outer.protect or "protect" in decorators
+        frame.retain = outer.retain or "retain" in decorators
+        if outer.was != outer.prefix:
+            frame.was, frame.was_said = outer.was + address[len(outer.prefix) :] + ".", outer.was_said
+        if "was" in decorators and (old := old_address(decorators["was"])) is not None and decorators["was"].args:
+            frame.was = outer.was + old + "."
+            frame.was_said = self.where(decorators["was"].args[0].value)
+        frame.after = outer.after  # `@after` of the instance itself is added when all elements are known
+        outer.inner.append(frame)
+        self.frames[address] = frame
+        scope = frame.scope = Scope(None, home, frame)
+        entries = node.body.entries if node.body is not None else ()
+        for word, param in component.kind.element.params.items():
+            clause = {"(in)": node.inside, "(at)": node.at}.get(word)
+            declared = component.fields.get(param.name) or v.FieldOf(param.name, param.type, param.required)
+            given = entries if not param.clause else ()
+            scope.lazy[param.name] = Argument(
+                declared, component.base, clause, given, item.scope, self.place, node.target
+            )
+        place = self.place
+        self.place = home, component.base, frame
+        waits = item.waits
+        for statement in component.node.body.statements:
+            waits = self.walk(statement, scope, (), waits)
+            self.place = home, component.base, frame
+        self.place = place
+
+    def same_address(self, node: ast.Element | ast.Segment, address: str) -> None:
         first = next((item for item in self.items if self.addresses.get(item.order) == address), None)
         labels = []
         if first is not None:
             target = first.node.target
             labels.append((Span(first.base + target.start, first.base + target.end), "first declared here"))
-        self.main.out.report(
-            codes.DUPLICATE_ADDRESS, self.span(node.target), f"two elements have the address `{address}`", labels=labels
-        )
+        self.report(codes.DUPLICATE_ADDRESS, node.target, f"two elements have the address `{address}`", labels=labels)
 
     # ---- second pass: what is in them --------------------------------------------------------------------------------
 
@@ -262,6 +422,8 @@ class _Evaluator(Expressions):
         address = self.addresses.get(item.order)
         kind = KINDS.get(node.kind.text)
         if kind is None:
+            if address is not None and address in self.frames:
+                self.instance_whole(item, self.frames[address])
             return
         body: dict[str, Any] = {}
         spans: dict[str, Where] = {}
@@ -270,12 +432,18 @@ class _Evaluator(Expressions):
             if written is not None and param is not None:
                 self.field(param, written, item.scope, body, spans, f"`{clause}`")
         self.body(kind.element, node.body, item.scope, body, spans)
-        if address is None:
-            return
+        if address is not None:
+            self.enter(item, kind.name, address, body, spans)
+
+    def enter(self, item: _Item, kind: str, address: str, body: dict[str, Any], spans: dict[str, Where]) -> None:
+        """Add an element to the composition, with what its decorators and its instance's say."""
+        node = item.node
         protect, retain, after = self.decorations(item)
+        frame = item.scope.frame
+        was = self.was(item, address, spans)
         self.elements[address] = ElementDecl(
             address=address,
-            kind=kind.name,
+            kind=kind,
             verb=node.verb.text,
             label=node.target.name.text,
             body=body,
@@ -283,21 +451,142 @@ class _Evaluator(Expressions):
             where=self.where(node),
             head=self.where(node.target),
             order=item.order,
-            protect=protect,
-            retain=retain,
+            protect=protect or frame.protect,
+            retain=retain or frame.retain,
+            was=was,
             needs=needs_of(body),
             after=after,
             waits=item.waits,
         )
 
+    def instance_whole(self, item: _Item, frame: Frame) -> None:
+        """Work out every parameter of an instance, asked for or not: their mistakes are mistakes."""
+        _, _, after = self.decorations(item)
+        frame.after = frame.after | after
+        assert frame.scope is not None
+        for name in list(frame.scope.lazy):
+            if name not in frame.scope.values and isinstance(frame.scope.lazy[name], Argument):
+                self.lookup(name, frame.scope)
+
+    def was(self, item: _Item, address: str, spans: dict[str, Where]) -> str:
+        """The old address of an element, and where it stands; empty without one."""
+        frame = item.scope.frame
+        for one in item.statement.decorators:
+            if one.name.text == "was" and (old := old_address(one)) is not None and one.args:
+                spans[WAS] = self.where(one.args[0].value)
+                return frame.was + old
+        if frame.was != frame.prefix and frame.was_said is not None:
+            spans[WAS] = frame.was_said
+            return frame.was + address[len(frame.prefix) :]
+        return ""
+
     def decorations(self, item: _Item) -> tuple[bool, bool, set[str]]:
+        if not item.statement.decorators:
+            return False, False, item.scope.frame.after
         names = {one.name.text for one in item.statement.decorators}
-        after: set[str] = set()
+        after: set[str] = set(item.scope.frame.after)
         for one in item.statement.decorators:
             if one.name.text == "after":
                 for arg in one.args or ():
-                    after |= needs_of(self.eval(arg.value, item.scope))
+                    after |= self.mentioned(self.quiet(arg.value, item.scope))
         return "protect" in names, "retain" in names, after
+
+    def mentioned(self, value: Any) -> set[str]:
+        """The elements that a value mentions; of an instance, all in it."""
+        out = needs_of(value)
+        for one in v.leaves(value):
+            if isinstance(one, v.InstanceRef) and one.address in self.frames:
+                out |= self.frames[one.address].addresses()
+        return out
+
+    def segment(self, item: _Item, out: Composition) -> None:
+        node: ast.Segment = item.node
+        address = self.addresses.get(item.order)
+        kind = KINDS["segment"]
+        body: dict[str, Any] = {}
+        spans: dict[str, Where] = {}
+        self.field(kind.element.clauses["in"], node.inside, item.scope, body, spans, "`in`")
+        rules: list[Any] = []
+        self.rules_of(node.body, Scope(item.scope, item.scope.module), rules, spans)
+        if rules or node.verb.text in ("create", "ensure"):
+            body["rules"] = rules
+            spans["rules"] = self.where(node.body)
+        if address is not None:
+            self.enter(item, "segment", address, body, spans)
+
+    def rules_of(self, block: ast.Block, scope: Scope, out: list[Any], spans: dict[str, Where]) -> None:
+        for statement in block.statements:
+            node = statement.node
+            match node:
+                case ast.Let(name=name):
+                    scope.lazy[name.text] = (node, self.base)
+                case ast.Rule():
+                    spans[f"rules[{len(out)}]"] = self.where(node)
+                    out.append(
+                        {
+                            "action": node.action.text,
+                            "what": self.traffic(node.what, scope),
+                            "direction": node.direction.text if node.direction is not None else "",
+                            "peer": self.peer_of(node.peer, scope) if node.peer is not None else None,
+                        }
+                    )
+                case ast.For():
+                    for pair in self.pairs(node.source, scope):
+                        self.turn(node.source)
+                        inner = Scope(scope, scope.module)
+                        name_loop(inner, node.names, pair)
+                        self.rules_of(node.body, Scope(inner, scope.module), out, spans)
+                case ast.If():
+                    if (chosen := self.chosen(node, scope)) is not None:
+                        self.rules_of(chosen, Scope(scope, scope.module), out, spans)
+                case _:
+                    pass
+
+    def chosen(self, node: ast.If, scope: Scope) -> ast.Block | None:
+        """The block of an `if` and its `else if` whose condition holds."""
+        found: ast.Block | ast.If | None = node
+        while isinstance(found, ast.If):
+            found = self.branch(found, scope)
+        return found
+
+    def traffic(self, node: Any, scope: Scope) -> Any:
+        """Which connections a rule speaks of: a case with the ports, as numbers and ranges."""
+        callee = node.callee if isinstance(node, ast.Call) else node
+        word = callee.text if isinstance(callee, ast.Name) else ""
+        if word not in TRAFFIC:
+            return NOTHING
+        if not isinstance(node, ast.Call) or not node.args:
+            return v.VariantValue(word)
+        ports: list[Any] = []
+        for arg in node.args:
+            value = self.quiet(arg.value, scope)
+            self.settled(value, arg.value, "a port")
+            known = value if isinstance(value, list) else [value]
+            ports += [one if type(one) is int or isinstance(one, v.Range) else NOTHING for one in known]
+        return v.VariantValue(word, {"ports": ports})
+
+    def end_of(self, node: Any, scope: Scope) -> Any:
+        """An end of a connection: a segment or an executor, any or outside."""
+        if isinstance(node, ast.Name) and node.text in PEERS and self.lookup(node.text, scope) is NOTHING:
+            return v.VariantValue(node.text)
+        return self.quiet(node, scope)
+
+    def peer_of(self, node: Any, scope: Scope) -> Any:
+        """The other end of a rule, which is no executor."""
+        found = self.end_of(node, scope)
+        return NOTHING if isinstance(found, v.ElementRef) and found.kind != "segment" else found
+
+    def reachable(self, node: ast.Call, scope: Scope) -> Any:
+        ends = [self.end_of(arg.value, scope) for arg in node.args]
+        if len(ends) != 2 or self.out is None or any(isinstance(one, v.Unknown) or one is None for one in ends):
+            return NOTHING
+        if self.reach is None:
+            self.reach = Reach(self.out)
+        if not self.reach.settled:
+            return NOTHING
+        way = self.reach.reachable(*ends)
+        self.ways[id(node)] = way, ends
+        return way is not None
 
     def body(
         self, verb: Verb, node: ast.Record | None, scope: Scope, body: dict[str, Any], spans: dict[str, Where]
@@ -369,14 +658,12 @@ class _Evaluator(Expressions):
                     self.bind(node, scope, out)
                 case ast.For():
                     for pair in self.pairs(node.source, scope):
+                        self.turn(node.source)
                         inner = Scope(scope, scope.module)
                         name_loop(inner, node.names, pair)
                         self.steps_of(node.body, Scope(inner, scope.module), out)
                 case ast.If():
-                    chosen: ast.Block | ast.If | None = node
-                    while isinstance(chosen, ast.If):
-                        chosen = self.branch(chosen, scope)
-                    if chosen is not None:
+                    if (chosen := self.chosen(node, scope)) is not None:
                         self.steps_of(chosen, Scope(scope, scope.module), out)
                 case _:
                     self.partial = True
@@ -492,7 +779,14 @@ class _Evaluator(Expressions):
 
     def output(self, item: _Item, out: Composition) -> None:
         node: ast.Output = item.node
+        frame = item.scope.frame
+        if frame is not self.script:
+            self.output_of(frame.prefix[:-1], node.name.text)
+            return
         value = self.quiet(node.value, item.scope)
+        type_ = self.program.typed.get(id(node)) if node.type is not None else None
+        if type_ is not None:
+            value = self.fit(value, type_, node.value)
         out.outputs.append(
             OutputDecl(name=node.name.text, value=value, where=self.where(node.name), doc=item.statement.doc)
         )
@@ -500,12 +794,46 @@ class _Evaluator(Expressions):
     def check(self, item: _Item, out: Composition) -> None:
         node: ast.Check = item.node
         if node.when.text != "assert":
+            found = self.verify(node, item.scope)
+            out.verifies += [found] if found is not None else []
             return
         holds = self.quiet(node.condition, item.scope)
         if holds is False:
             said = self.quiet(node.message, item.scope) if node.message is not None else None
             message = said if isinstance(said, str) else "this does not hold"
-            self.main.out.report(codes.ASSERT_FAILED, self.span(node.condition), message)
+            hints, labels = self.paths(node.condition)
+            self.report(codes.ASSERT_FAILED, node.condition, message, hints=hints, labels=labels)
+
+    def paths(self, condition: Any) -> tuple[list[str], list[Label]]:
+        """What `reachable` found on the way to an assert that failed: the connection, and the rules that allow it."""
+        hints: list[str] = []
+        labels: list[Label] = []
+        for call in calls_in(condition, "reachable"):
+            found = self.ways.get(id(call))
+            if found is None or self.reach is None:
+                continue
+            way, ends = found
+            if way is None:
+                hints.append(self.reach.reason(*ends))
+                continue
+            hints.append(str(way))
+            labels += way.labels
+        return hints, labels
+
+
+def calls_in(node: Any, name: str) -> list[ast.Call]:
+    """The calls of a function in an expression."""
+    out: list[ast.Call] = []
+    todo = [node]
+    while todo:
+        one = todo.pop()
+        if isinstance(one, tuple):
+            todo += one
+        elif isinstance(one, ast.Node):
+            if isinstance(one, ast.Call) and isinstance(one.callee, ast.Name) and one.callee.text == name:
+                out.append(one)
+            todo += [getattr(one, field) for field in one.__struct_fields__[2:]]
+    return out
 
 
 def needs_of(value: Any) -> set[str]:
@@ -519,6 +847,7 @@ def needs_of(value: Any) -> set[str]:
 
 _ITEMS: dict[type, Callable[[_Evaluator, _Item, Composition], None]] = {
     ast.Element: _Evaluator.element,
+    ast.Segment: _Evaluator.segment,
     ast.Handle: _Evaluator.handle,
     ast.Power: _Evaluator.power,
     ast.Wait: _Evaluator.wait,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import posixpath
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
 
 from vchlang import values as v
 from vchlang.analysis.program import Read
@@ -32,7 +33,15 @@ def fits(found: v.Type, wanted: v.Type) -> bool:
     """Whether a value of one type may stand where another is wanted, with the few conversions that there are."""
     if found in (wanted, v.ANY) or wanted == v.ANY:
         return True
+    if type(found) is v.Named:
+        return fits(found.inner, wanted)
+    if type(found) is v.UnionOf and type(wanted) is not v.Named:
+        return all(fits(one, wanted) for one in found.options)
     match wanted:
+        case v.Named(inner=inner):
+            return fits(found, inner)
+        case v.UnionOf(options=options):
+            return any(fits(found, one) for one in options)
         case v.Optional(inner):
             return found == v.NULL or fits(found.inner if isinstance(found, v.Optional) else found, inner)
         case v.MaybeSecret(inner):
@@ -57,7 +66,9 @@ def fits(found: v.Type, wanted: v.Type) -> bool:
                 for one in fields
             )
         case v.VariantOf(cases=cases):
-            return isinstance(found, v.VariantOf) and all(case in cases for case in found.cases)
+            return isinstance(found, v.VariantOf) and all(
+                any(_case_fits(one, case) for case in cases) for one in found.cases
+            )
         case v.Simple("Float"):
             return found == v.INT
         case v.Simple("String"):
@@ -81,6 +92,23 @@ def read_of(kind: str, text: str, path: str) -> Read:
     return Read(kind=kind, name=joined)
 
 
+def _case_fits(found: v.Case, wanted: v.Case) -> bool:
+    """Whether one case may stand for another, wherever both are declared: by its name and what it carries."""
+    if found == wanted:
+        return True
+    carried = {one.name: one.type for one in found.fields}
+    return (
+        found.name == wanted.name
+        and carried.keys() <= {one.name for one in wanted.fields}
+        and all(
+            fits(carried[one.name], one.type if one.required else v.Optional(one.type))  # null is as if not given
+            if one.name in carried
+            else not one.required
+            for one in wanted.fields
+        )
+    )
+
+
 def _secret_record(found: v.RecordOf, wanted: v.RecordOf) -> bool:
     """A record with at least one secret in it, all else being right: it is as secret as its fields."""
     have = {one.name: one.type for one in found.fields}
@@ -91,8 +119,35 @@ def _secret_record(found: v.RecordOf, wanted: v.RecordOf) -> bool:
 
 
 def opened(type_: v.Type) -> v.Type:
-    """A type without its `?`."""
-    return type_.inner if isinstance(type_, v.Optional) else type_
+    """A type without its `?` and the name that a script gives it."""
+    while isinstance(type_, v.Optional | v.Named):
+        type_ = type_.inner
+    return type_
+
+
+def option_for(wanted: v.Type | None, node: Any) -> v.Type | None:
+    """The type that a literal is to have: of a union, the option that it can be; without `?` and name."""
+    inner = opened(wanted) if wanted is not None else None
+    if not isinstance(inner, v.UnionOf):
+        return inner
+    options = [opened(one) for one in inner.options]
+    match node:
+        case ast.Record(entries=entries):
+            names = {one.name.text for one in entries if isinstance(one, ast.Field)}
+            maps = [one for one in options if isinstance(one, v.RecordOf | v.MapOf)]
+            fitting = [one for one in maps if not isinstance(one, v.RecordOf) or names <= {f.name for f in one.fields}]
+            return next(iter(fitting or maps), inner)
+        case ast.ListExpr() | ast.ListFor():
+            return next((one for one in options if isinstance(one, v.ListOf)), inner)
+        case ast.Variant(name=name):
+            cases = [one for one in options if isinstance(one, v.VariantOf)]
+            return next((one for one in cases if one.case(name)), cases[0] if cases else inner)
+        case ast.Text():
+            texts = [one for one in options if isinstance(one, v.TextsOf) and literal(node) in one.texts]
+            plain = [one for one in options if one == v.STRING or one in v.TEXTUAL]
+            return (texts or plain or [one for one in options if isinstance(one, v.TextsOf)] or [inner])[0]
+        case _:
+            return inner
 
 
 def holds_secret(type_: v.Type) -> bool:
@@ -108,6 +163,11 @@ def holds_secret(type_: v.Type) -> bool:
             return any(holds_secret(one.type) for one in fields)
         case _:
             return False
+
+
+def can_be_key(type_: v.Type) -> bool:
+    """Whether a value of the type can be a key of a map: a text or a whole number."""
+    return type_ in (v.STRING, v.INT, v.ANY) or type_ in v.TEXTUAL or isinstance(type_, v.TextsOf)
 
 
 def unsecret(type_: v.Type) -> v.Type:
@@ -133,19 +193,75 @@ def opposite(one: tuple[tuple[int, int], ...], other: tuple[tuple[int, int], ...
     return any(branches.get(node, branch) != branch for node, branch in one)
 
 
-def not_null(node: Any) -> list[str]:
-    """The names that are not null where a condition holds."""
+Learnt: TypeAlias = tuple[str, str, bool]
+"""What a condition tells of a name or a member of it, as `a.b`: the test, and whether it holds."""
+
+_TESTS: dict[str, Callable[[v.Type], bool]] = {
+    "is_text": lambda one: one == v.STRING or one in v.TEXTUAL or isinstance(one, v.TextsOf),
+    "is_number": lambda one: one in (v.INT, v.FLOAT),
+    "is_bool": lambda one: one == v.BOOL,
+    "is_list": lambda one: isinstance(one, v.ListOf),
+    "is_map": lambda one: isinstance(one, v.MapOf | v.RecordOf),
+}
+
+
+def learnt(node: Any, holds: bool = True) -> list[Learnt]:
+    """What is known of names where a condition holds, or where it does not."""
     match node:
         case ast.Group(inner=inner):
-            return not_null(inner)
-        case ast.Binary(operator=ast.Word(text="!="), left=ast.Name(text=name), right=ast.Null()):
-            return [name]
-        case ast.Binary(operator=ast.Word(text="!="), left=ast.Null(), right=ast.Name(text=name)):
-            return [name]
-        case ast.Binary(operator=ast.Word(text="and"), left=left, right=right):
-            return not_null(left) + not_null(right)
+            return learnt(inner, holds)
+        case ast.Unary(operator=ast.Word(text="not"), operand=operand):
+            return learnt(operand, not holds)
+        case ast.Binary(operator=ast.Word(text="and" | "or" as word), left=left, right=right):
+            return learnt(left, holds) + learnt(right, holds) if (word == "and") == holds else []
+        case ast.Binary(operator=ast.Word(text="!=" | "==" as word), left=left, right=right):
+            one = right if isinstance(left, ast.Null) else left if isinstance(right, ast.Null) else None
+            path = path_of(one)
+            return [(path, "null", (word == "==") == holds)] if path else []
+        case ast.Call(callee=ast.Name(text=test), args=(ast.Arg(value=value),)) if test in _TESTS:
+            path = path_of(value)
+            return [(path, test, holds)] if path else []
         case _:
             return []
+
+
+def path_of(node: Any) -> str:
+    """A name or a member of one as `a.b`; empty for anything else."""
+    match node:
+        case ast.Name(text=text):
+            return text
+        case ast.Member(target=target, name=name):
+            path = path_of(target)
+            return f"{path}.{name.text}" if path else ""
+        case ast.Group(inner=inner):
+            return path_of(inner)
+        case _:
+            return ""
+
+
+def narrow(type_: v.Type, test: str, holds: bool) -> v.Type:
+    """A type where a test of its value holds, or does not."""
+    if test == "null":
+        return type_.inner if isinstance(type_, v.Optional) and not holds else type_
+    inner = opened(type_)
+    if not isinstance(inner, v.UnionOf):
+        return inner if holds else type_
+    left = tuple(one for one in inner.options if _TESTS[test](opened(one)) == holds)
+    made: v.Type = v.UnionOf(left) if len(left) > 1 else left[0] if left else v.ANY
+    return v.Optional(made) if isinstance(type_, v.Optional) and not holds else made
+
+
+def names_in(node: Any) -> Iterator[str]:
+    """Every name that an expression uses, its own parameters and loop variables among them."""
+    todo = [node]
+    while todo:
+        one = todo.pop()
+        if type(one) is ast.Name:
+            yield one.text
+        elif isinstance(one, tuple):
+            todo += one
+        elif isinstance(one, ast.Node):
+            todo += [getattr(one, name) for name in one.__struct_fields__[2:]]
 
 
 def a_type(type_: v.Type) -> str:
@@ -159,5 +275,7 @@ def a_type(type_: v.Type) -> str:
             return f"a {kind}"
         case v.RecordOf():
             return "a record"
+        case v.InstanceOf(name):
+            return f"a {name}"
         case _:
             return v.show_type(type_)

@@ -5,6 +5,8 @@ They are read by the parameter's type, and made of literals only: nothing outsid
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from typing import Any
 
 from vchlang import values as v
@@ -31,6 +33,8 @@ def from_text(text: str, type_: v.Type) -> Any:
             raise ValueError("it is one of " + ", ".join(texts))
         case v.VariantOf() if text[:1].isalpha():
             text = "." + text
+        case v.UnionOf(options):
+            return _first_of(options, lambda option: from_text(text, option), type_)
         case _ if type_ in v.TEXTUAL:
             return text
         case _:
@@ -49,6 +53,8 @@ def from_data(data: Any, type_: v.Type) -> Any:
     match type_:
         case v.Optional(inner):
             return None if data is None else from_data(data, inner)
+        case v.UnionOf(options):
+            return _first_of(options, lambda option: from_data(data, option), type_)
         case v.ListOf(item) if isinstance(data, list):
             return [from_data(one, item) for one in data]
         case v.MapOf(_, item) if isinstance(data, dict):
@@ -68,6 +74,14 @@ def from_data(data: Any, type_: v.Type) -> Any:
     if not _is_of(data, type_):
         raise ValueError(_example_of(type_))
     return data
+
+
+def _first_of(options: tuple[v.Type, ...], read: Callable[[v.Type], Any], type_: v.Type) -> Any:
+    """The value by the first option of a union that it can be read as; texts last, since they take anything."""
+    for option in sorted(options, key=lambda one: one == v.STRING):
+        with contextlib.suppress(ValueError):
+            return read(option)
+    raise ValueError(_example_of(type_))
 
 
 def _plain(node: Any) -> Any:
@@ -122,6 +136,8 @@ def _is_of(value: Any, type_: v.Type) -> bool:
     match type_:
         case v.Optional(inner):
             return value is None or _is_of(value, inner)
+        case v.UnionOf(options):
+            return any(_is_of(value, one) for one in options)
         case v.ListOf(item):
             return isinstance(value, list) and all(_is_of(one, item) for one in value)
         case v.MapOf(_, item):

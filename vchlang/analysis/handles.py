@@ -14,6 +14,8 @@ from typing import Any
 from vchlang import codes
 from vchlang import values as v
 from vchlang.analysis.program import BindStep, Composition, ElementDecl, HandleDecl, JoinStep, Where
+from vchlang.analysis.renames import check_renames
+from vchlang.analysis.segments import check_segments
 from vchlang.diagnostics import Label, Report
 from vchlang.syntax import ast
 from vchlang.text import Span
@@ -117,6 +119,8 @@ def check_composition(composition: Composition, roles: list[tuple[str, str, Wher
     _roles_joined(composition, members, roles, out)
     _waits(composition, members, out)
     _rings(composition, out)
+    check_renames(composition, out)
+    check_segments(composition, out)
     _locations(composition, out)
     _networks(composition, out)
     _pools(composition, out)
@@ -132,7 +136,7 @@ def _walk(handle: HandleDecl, members: dict[tuple[str, str], _Member], out: Repo
                 refused.append((step.address, step.role))
         elif (step.address, step.role) in refused:
             refused.remove((step.address, step.role))  # the bind of a join that was reported
-        elif step.kind != "executor":
+        elif step.kind not in ("executor", "template"):
             _bind(step, handle, members, out)
         elif step.address != handle.executor:
             _say(
@@ -210,7 +214,7 @@ def _bind(step: BindStep, handle: HandleDecl, members: dict[tuple[str, str], _Me
             f"`{step.address}` is bound{as_role} before it is joined",
             later.where if later is not None else None,
             "joined only here",
-            hint=f"write `join {step.address}` before it",
+            hint=f"write `join {_written_name(step.address)}` before it",
         )
         return
     if len(fitting) > 1:
@@ -220,7 +224,7 @@ def _bind(step: BindStep, handle: HandleDecl, members: dict[tuple[str, str], _Me
             codes.AMBIGUOUS_ROLE,
             step.where,
             f"`{step.address}` is joined as {roles}: say which is bound",
-            hint=f"write `bind {step.address} as {fitting[0].join.role}`",
+            hint=f"write `bind {_written_name(step.address)} as {fitting[0].join.role}`",
         )
         return
     member = fitting[0]
@@ -256,7 +260,7 @@ def _finish(
     loaded = any(isinstance(step, JoinStep) and step.role == "loader" for handle in handles for step in handle.steps)
     if not partial and not loaded:
         element = composition.elements.get(executor)
-        if element is None or element.verb != "adopt":
+        if element is None or (element.verb != "adopt" and "parent" not in element.body):  # else its parent's
             _say(out, codes.NO_LOADER, handles[0].head, f"nothing is joined to `{executor}` as its loader")
     for member in members.values():
         join = member.join
@@ -272,7 +276,7 @@ def _finish(
                     codes.NEVER_BOUND,
                     join.where,
                     f"`{join.address}` is joined and never bound",
-                    hint=f"write `bind {join.address}`" + (" at …" if join.kind == "storage" else ""),
+                    hint=f"write `bind {_written_name(join.address)}`" + (" at …" if join.kind == "storage" else ""),
                 )
     _mounts(members, out)
     _nics(members, out)
@@ -419,6 +423,8 @@ def _waits(composition: Composition, members: dict[str, dict[tuple[str, str], _M
         address: executor for executor, found in reversed(members.items()) for address, role in found if not role
     }
     for wait in composition.waits:
+        if not wait.task and not wait.executor:
+            continue  # of something else, and that has been said
         if wait.task:
             owner = runs_in.get(wait.task)
             if owner is None:
@@ -434,7 +440,7 @@ def _waits(composition: Composition, members: dict[str, dict[tuple[str, str], _M
                 codes.NO_START,
                 wait.where,
                 f"nothing starts `{wait.executor}`",
-                hint=f"write `start {wait.executor}`",
+                hint=f"write `start {_written_name(wait.executor)}`",
             )
 
 
@@ -599,6 +605,14 @@ def _ranges(composition: Composition, out: Report) -> None:
                     message = f"{key[1]} on `{step.address}` is given already"
                     _say(out, codes.OVERLAP, step.spans["ip"], message, taken[key], "first given here")
                 taken.setdefault(key, step.spans["ip"])
+
+
+_INSIDE = re.compile(r"""(?:[A-Za-z_][A-Za-z0-9_]*(?:\["(?:[^"\\]|\\.)*"\])*\.)*""")
+
+
+def _written_name(address: str) -> str:
+    """An address as the component or script that declares it writes it: without the instances that it stands in."""
+    return address[_INSIDE.match(address).end() :]  # type: ignore[union-attr]
 
 
 def _say(

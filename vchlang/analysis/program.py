@@ -12,15 +12,26 @@ import msgspec
 
 from vchlang import values as v
 from vchlang.diagnostics import Diagnostic, has_errors
+from vchlang.kinds.schema import Kind
+from vchlang.syntax import ast
 from vchlang.syntax.parser import Parsed
 from vchlang.text import Span
 
 # ---- the checked program -------------------------------------------------------------------------------------------
 
 
-class Symbol(msgspec.Struct, kw_only=True):
-    """One declared name of a value. `what`: param, let, element, loop, import, builtin.
+class Signature(msgspec.Struct, frozen=True, kw_only=True):
+    """What a function of a script takes and gives. `late`: whether what it reads beside its arguments is."""
 
+    params: tuple[v.FieldOf, ...]
+    result: v.Type
+    late: bool = False
+
+
+class Symbol(msgspec.Struct, kw_only=True):
+    """One declared name of a value. `what`: param, let, fn, element, loop, import.
+
+    type: what an expression with the name has; declared: the type as written, with the names of types in it.
     base and node: where it is declared. depth: of an element, the number of keys that its name carries.
     optional: of an element, whether it stands under an `if`. late: known only after apply.
     """
@@ -31,6 +42,8 @@ class Symbol(msgspec.Struct, kw_only=True):
     base: int
     node: Any
     span: Span
+    declared: v.Type | None = None
+    signature: Signature | None = None
     depth: int = 0
     optional: bool = False
     late: bool = False
@@ -39,8 +52,46 @@ class Symbol(msgspec.Struct, kw_only=True):
     state: int = 0
 
 
+class TypeName(msgspec.Struct, kw_only=True):
+    """A name of a type, with its place; of an imported one, the place of the import."""
+
+    name: str
+    type: v.Type
+    base: int
+    node: Any
+    span: Span
+    used: bool = False
+    state: int = 0
+
+
+class Component(msgspec.Struct, kw_only=True):
+    """A kind written in the language: what an instance takes, as other kinds describe it, and what it shows.
+
+    path: of the file that declares it. elements: its elements by name. params: types as declared, clauses among them,
+    by the name that the body uses; fields: what is declared in parentheses; clauses: the name by `in` and `at`.
+    static: parameters that must be known before anything is planned, and what for. outputs: its outputs by name.
+    """
+
+    name: str
+    path: str
+    base: int
+    node: ast.Component
+    span: Span
+    kind: Kind
+    type: v.InstanceOf
+    doc: str = ""
+    elements: dict[str, Symbol] = {}
+    params: dict[str, v.Type] = {}
+    fields: dict[str, v.FieldOf] = {}
+    clauses: dict[str, str] = {}
+    static: dict[str, str] = {}
+    outputs: dict[str, ast.Output] = {}
+    used: bool = False
+    state: int = 0
+
+
 class Import(msgspec.Struct, frozen=True, kw_only=True):
-    """A name that comes from a module."""
+    """A name that comes from a module; `module` is the path of its file."""
 
     module: str
     name: str
@@ -49,7 +100,9 @@ class Import(msgspec.Struct, frozen=True, kw_only=True):
 class Program(msgspec.Struct, kw_only=True):
     """A script or module that was checked.
 
-    path: of the file, as imports name it. imports: local name → where it comes from. modules: by their path.
+    path: of the file, as imports name it. root: of a vendored package, its directory, which it reads nothing outside
+    of. imports: local name of a value → where it comes from. modules: by the path of their files. types and components: by the name that they have in this file, imported ones among them.
+    typed: by the identity of a `let` or `output`, the type that is written there. results: types of outputs. tests: the file's, in order.
     reads: what `archive`, `file` and `env` are called with, where that is a literal, so that it can be read ahead.
     """
 
@@ -60,11 +113,22 @@ class Program(msgspec.Struct, kw_only=True):
     modules: dict[str, Program]
     reads: tuple[Read, ...]
     diagnostics: tuple[Diagnostic, ...]
+    types: dict[str, TypeName] = {}
+    components: dict[str, Component] = {}
+    typed: dict[int, v.Type] = {}
+    results: dict[str, v.Type] = {}
+    root: str = ""
 
     @property
     def has_errors(self) -> bool:
         """Whether evaluating it makes no sense."""
         return has_errors(self.diagnostics)
+
+
+class Package(msgspec.Struct, frozen=True, kw_only=True):
+    """A directory that is imported as one module: what its files export, together."""
+
+    programs: tuple[Program, ...]
 
 
 class Read(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,7 +186,8 @@ class Where(msgspec.Struct, frozen=True):
 class ElementDecl(msgspec.Struct, kw_only=True):
     """One element. `body` has the fields that the script writes, `spans` where; `inside` and `at` are among them.
 
-    needs: addresses that its values mention, whatever for. after: those of `@after`.
+    needs: addresses that its values mention, whatever for. after: those of `@after`. was: the address of `@was`, that
+    it had before; empty without.
     """
 
     address: str
@@ -136,6 +201,7 @@ class ElementDecl(msgspec.Struct, kw_only=True):
     order: int
     protect: bool = False
     retain: bool = False
+    was: str = ""
     needs: set[str] = set()
     after: set[str] = set()
     waits: tuple[int, ...] = ()
@@ -206,6 +272,21 @@ class OutputDecl(msgspec.Struct, kw_only=True):
     doc: str = ""
 
 
+class VerifyDecl(msgspec.Struct, kw_only=True):
+    """A `verify`: what is left of its condition and message once everything known was worked out (`analysis/later.py`).
+
+    text: the condition as written. shown: parts whose values say why it does not hold, each as written and what is
+    left of it. instance: the address of the instance that it stands in, empty in the script itself.
+    """
+
+    text: str
+    condition: Any
+    message: Any
+    shown: tuple[tuple[str, Any], ...]
+    where: Where
+    instance: str = ""
+
+
 class Composition(msgspec.Struct, kw_only=True):
     """All that one evaluation made, in the order written. `missing`: what must be read before it is whole."""
 
@@ -216,6 +297,7 @@ class Composition(msgspec.Struct, kw_only=True):
     outputs: list[OutputDecl]
     missing: tuple[Read, ...]
     diagnostics: tuple[Diagnostic, ...]
+    verifies: list[VerifyDecl] = []
 
     @property
     def has_errors(self) -> bool:

@@ -16,8 +16,9 @@ from vchlang.text import Span
 class TypeExpressions:
     """Reads types, within one file. `base`: of the top-level statement being read; `broken`: names not to report."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, path: str) -> None:
         self.out = Report(source)
+        self.path = path
         self.broken: set[str] = set()
         self.base = 0
 
@@ -33,6 +34,17 @@ class TypeExpressions:
     def value(self, node: Any, wanted: v.Type | None, what: str) -> v.Type:
         """Check a default; the inference of expressions does it."""
         return v.ANY
+
+    def declared_type(self, name: str) -> v.Type | None:
+        """The type that the file gives a name: of a `type` statement, an import, or a component."""
+        return None
+
+    def type_names(self) -> list[str]:
+        """The names that `declared_type` knows."""
+        return []
+
+    def where_of(self, where: ast.Where, type_: v.Type, name: str = "it") -> None:
+        """Check a constraint in which the value is called `it`, and by its name; the inference of expressions does it."""
 
     def type(self, node: Any) -> v.Type:
         match node:
@@ -61,8 +73,11 @@ class TypeExpressions:
         type_ = self.type(node.type)
         if node.default is not None:
             self.value(node.default, type_, f"`{node.name.text}`")
+        if node.where is not None:
+            self.where_of(node.where, type_, node.name.text)
         required = node.default is None and not isinstance(type_, v.Optional)
-        return v.FieldOf(node.name.text, type_, required)
+        home = v.Home(self.path, self.base)
+        return v.FieldOf(node.name.text, type_, required, node.doc, node.default, node.where, home)
 
     def case_type(self, node: ast.VariantType) -> v.Case:
         return v.Case(node.name, tuple(self.member_type(one) for one in node.parts or ()))
@@ -72,11 +87,30 @@ class TypeExpressions:
             return v.VariantOf("", tuple(self.case_type(one) for one in options))
         if all(isinstance(one, ast.TextType) for one in options):
             return v.TextsOf(tuple(literal(one.text) or "" for one in options))
+        cases = [one for one in options if isinstance(one, ast.VariantType)]
+        texts = [one for one in options if isinstance(one, ast.TextType)]
+        found: list[v.Type] = []
+        null = False
+        if cases:
+            found.append(v.VariantOf("", tuple(self.case_type(one) for one in cases)))
+        if texts:
+            found.append(v.TextsOf(tuple(literal(one.text) or "" for one in texts)))
         for one in options:
-            if not isinstance(one, ast.VariantType | ast.TextType):
-                self.out.report(codes.UNKNOWN_TYPE, self.at(one), "a union is of cases (.a | .b) or of texts")
-                break
-        return v.ANY
+            if isinstance(one, ast.VariantType | ast.TextType):
+                continue
+            type_ = self.type(one)
+            if isinstance(type_, v.Optional):
+                null, type_ = True, type_.inner
+            parts = type_.options if isinstance(type_, v.UnionOf) else (type_,)
+            for part in parts:
+                if isinstance(v.plain(part), v.SecretOf):
+                    self.out.report(codes.UNKNOWN_TYPE, self.at(one), "a union has no secret among its types")
+                elif part not in found:
+                    found.append(part)
+        if v.ANY in found or not found:
+            return v.ANY
+        made = v.UnionOf(tuple(found)) if len(found) > 1 else found[0]
+        return v.Optional(made) if null else made
 
     def named_type(self, name: ast.Word, args: list[v.Type]) -> v.Type:
         text = name.text
@@ -89,11 +123,14 @@ class TypeExpressions:
             return v.ANY
         if text in v.NAMED_TYPES:
             return v.NAMED_TYPES[text]
+        declared = self.declared_type(text)
+        if declared is not None:
+            return declared
         kind = KINDS.get(text.lower())
         if kind is not None and text[:1].isupper():
             return v.KindOf(kind.name)
         if text not in self.broken:
-            choices = [*v.NAMED_TYPES, "Secret", *(kind.capitalize() for kind in KINDS)]
+            choices = [*v.NAMED_TYPES, *self.type_names(), "Secret", *(kind.capitalize() for kind in KINDS)]
             self.out.report(
                 codes.UNKNOWN_TYPE,
                 self.at(name),

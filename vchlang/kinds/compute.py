@@ -67,6 +67,9 @@ class Executor:
         default=None,
         change="restart",
     )
+    parent: StorePath | None = param(
+        "A template that it begins as a copy of, running.", default=None, kinds=("template",), change="replace"
+    )
 
 
 Isolation: TypeAlias = Literal["tether", "kernel"]
@@ -87,3 +90,39 @@ kind(
         Fact("state", v.STRING, "What it is doing."),
     ),
 )
+
+
+@verb("template", "create", "adopt", "existing", examples=("create template warm in vch at infra",))
+class Template:
+    """An executor that never serves: composed by a handle, started, then frozen as the parent of others."""
+
+    inside: InventoryPath = param(
+        "The pool that its compute comes from.", clause="in", kinds=("pool",), change="replace"
+    )
+    at: StorePath | None = param(
+        "The location of its own files; else that of its loader.",
+        default=None,
+        clause="at",
+        kinds=("location",),
+        change="replace",
+    )
+    name: Name | None = param("What it is called there.", default=None, change="replace")
+    on_failure: Literal["hold", "restart", "stop"] = param(
+        "What to do when a required task keeps failing before it is frozen.", default="hold", change="restart"
+    )
+    isolation: Literal["tether", "kernel"] | None = param(
+        "The weakest level that its promises may be kept on; without it, the strongest that the driver has.",
+        default=None,
+        change="restart",
+    )
+
+
+@verb("template", "bind")
+class BindTemplate:
+    """Compute of the template; opening the handle joins it."""
+
+    cpus: int | None = param("Number of processors.", default=None, change="restart")
+    memory: Bytes | None = param("Memory.", default=None, change="restart")
+
+
+kind("template", facts=(Fact("state", v.STRING, "What it is doing: `stopped`, `running`, `frozen`."),))

@@ -57,6 +57,9 @@ class JoinNetwork:
     aliases: dict[str, str] = param("Names of others, for the executor.", default={}, change="restart")
     interface: str | None = param("What the NIC is called inside.", default=None, change="restart")
     separate: bool = param("A NIC of its own, though the network is joined already.", default=False, change="restart")
+    segment: str | None = param(
+        "The segment that it enters, whose rules then hold for it.", default=None, kinds=("segment",), change="restart"
+    )
 
 
 @verb("network", "bind")

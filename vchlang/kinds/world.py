@@ -98,9 +98,10 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     """What a driver can keep. The planner refuses by name what is not in here.
 
-    promises: promise (write_only, noexec, squash, read_only, memory, cpus) to the level it is kept on.
+    promises: promise (write_only, noexec, squash, read_only, memory, cpus, segment) to the level it is kept on.
     provides: requirement to the values that the driver can meet by itself (an adapter, a NIC type, `host.usr`).
     schemes: of store paths. packagings, loaders, levels of isolation likewise. kinds: that it has at all.
+    declined: of a kind that it does not have, why not, in the user's words.
     """
 
     driver: str
@@ -110,6 +111,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     isolation: tuple[str, ...] = ()
     promises: dict[str, str] = {}
     provides: dict[str, tuple[str, ...]] = {}
+    declined: dict[str, str] = {}
     roots: bool = True
 
 
@@ -159,7 +161,11 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True):
-    """Turn an executor on, with the secrets that its composition names."""
+    """Turn an executor on, with the secrets that its composition names; turn it off; or freeze one that is on.
+
+    A template is frozen when its required tasks are ready, so that what begins as a copy of it is. Freezing waits for
+    that, and fails where it does not come.
+    """
 
     executor: str
 
