@@ -18,11 +18,11 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from vchlang import archives, codes, resources
+from vchlang import archives, codes, packages, resources
 from vchlang import values as v
 from vchlang.analysis.check import check, imported
 from vchlang.analysis.evaluate import evaluate
-from vchlang.analysis.program import Composition, Inputs, Parameters, Program, Read, Unreadable
+from vchlang.analysis.program import Composition, Inputs, Package, Parameters, Program, Read, Unreadable
 from vchlang.diagnostics import Code, Diagnostic, Report, nearest
 from vchlang.plan.model import Input
 from vchlang.project import FILE, Project
@@ -50,7 +50,9 @@ class Workspace:
         self._texts: dict[str, SourceText | Diagnostic] = {}
         self._marked: set[str] = set()
         self._digests: dict[str, str] = {}
-        self._modules: dict[str, Program | Unreadable] = {}
+        self._modules: dict[str, Program | Package | Unreadable] = {}
+        self._stats: dict[str, tuple[int, ...]] = {}
+        self._lock: packages.Lock | None = None
         self._found: dict[str, tuple[Diagnostic, ...]] = {}
         self._inputs: Inputs = {}
         self._archives: dict[str, v.DataRef | Unreadable] = {}
@@ -70,6 +72,12 @@ class Workspace:
         used = {name} | _modules_of(program)
         found = [one for key, all_ in self._found.items() if key in used or key not in before for one in all_]
         return Loaded(name=name, program=program, diagnostics=tuple(dict.fromkeys(found)))
+
+    def check_text(self, name: str, text: str) -> Loaded:
+        """Check a text as if the script of this name had it; the workspace goes on as if it did not."""
+        program = self._checked(name, SourceText(name, text), module=False, above=())
+        found = self._found.pop(name)
+        return Loaded(name=name, program=program, diagnostics=found)
 
     def lookup(self, name: str) -> SourceText | None:
         """A text by its name, to show lines of it; None where there is none."""
@@ -95,14 +103,45 @@ class Workspace:
         loaded = self.load(path)
         return _modules_of(loaded.program) if loaded.program is not None else set()
 
+    def refresh(self) -> set[str]:
+        """Forget what was read of files that changed since, and what depends on it; the names of those texts.
+
+        What did not change is not read, parsed or checked again: an editor and a console keep one workspace.
+        """
+        changed = {name for name, seen in self._stats.items() if seen != self._stat(name)}
+        if not changed:
+            return changed
+        stale = set(changed)
+        while True:
+            more = {
+                name
+                for name, one in self._modules.items()
+                if name not in stale and _programs(one) and any(_uses(program, stale) for program in _programs(one))
+            }
+            if not more:
+                break
+            stale |= more
+        for name in changed:
+            for kept in (self._texts, self._digests, self._stats):
+                kept.pop(name, None)
+            self._marked.discard(name)
+        for name, one in list(self._modules.items()):
+            if name in stale or isinstance(one, Unreadable) or any(name == packages.LOCK for name in changed):
+                del self._modules[name]
+        for name in stale:
+            self._found.pop(name, None)
+        self._inputs, self._archives, self._lock = {}, {}, None
+        return changed
+
     def _checked(self, name: str, text: SourceText, *, module: bool, above: tuple[str, ...]) -> Program:
         parsed = parse(text)
         modules = {one: self._module(one, name, (*above, name)) for one, _ in imported(parsed)}
-        program = check(parsed, name, modules, module=module)
+        package = self.lock.package_of(name) if self.lock.packages else None
+        program = check(parsed, name, modules, module=module, root=package.path if package is not None else "")
         self._found[name] = tuple(dict.fromkeys((*parsed.diagnostics, *program.diagnostics)))
         return program
 
-    def _module(self, written: str, importer: str, above: tuple[str, ...]) -> Program | Unreadable:
+    def _module(self, written: str, importer: str, above: tuple[str, ...]) -> Program | Package | Unreadable:
         name = self._resolved(written, importer)
         if isinstance(name, Unreadable):
             return name
@@ -110,13 +149,43 @@ class Workspace:
             ring = [*above[above.index(name) :], name]
             return Unreadable(code=codes.CYCLE.slug, message="modules import each other: " + " → ".join(ring))
         if name not in self._modules:
-            text = self._text(name)
-            if isinstance(text, Diagnostic):
-                hint = text.hints[0] if text.hints else ""
-                self._modules[name] = Unreadable(code=text.code, message=text.message, hint=hint)
-            else:
-                self._modules[name] = self._checked(name, text, module=True, above=above)
+            self._modules[name] = self._opened_module(name, above)
         return self._modules[name]
+
+    def _opened_module(self, name: str, above: tuple[str, ...]) -> Program | Package | Unreadable:
+        """A file as a module; a directory as the modules in it."""
+        if name.endswith("/"):
+            files = [name + one + ".vch" for one in _names_in(os.path.join(self._root, name), ".vch")]
+            opened = [self._module("./" + one, "", (*above, name)) for one in files]
+            wrong = next((one for one in opened if isinstance(one, Unreadable)), None)
+            return wrong or Package(programs=tuple(one for one in opened if isinstance(one, Program)))
+        text = self._text(name)
+        if isinstance(text, Diagnostic):
+            hint = text.hints[0] if text.hints else ""
+            return Unreadable(code=text.code, message=text.message, hint=hint)
+        package = self.lock.package_of(name) if self.lock.packages else None
+        if package is not None and (why := packages.why_not(package, name, self._digests.get(name, ""))):
+            hint = "look at what changed (`vch vendor check`), then run `vch vendor lock`"
+            return Unreadable(code=codes.NOT_AS_LOCKED.slug, message=why, hint=hint)
+        return self._checked(name, text, module=True, above=above)
+
+    @property
+    def lock(self) -> packages.Lock:
+        """The packages of others that the project has."""
+        if self._lock is None:
+            self._lock = packages.read(self._root)
+            self._stats[packages.LOCK] = self._stat(packages.LOCK)
+            if self._lock.diagnostics:
+                self._found[packages.LOCK] = self._lock.diagnostics
+        return self._lock
+
+    def _stat(self, name: str) -> tuple[int, ...]:
+        """What tells whether a file is the one that was read."""
+        try:
+            found = os.stat(self._path(name))
+        except OSError:
+            return ()
+        return found.st_mtime_ns, found.st_size, found.st_ino
 
     def _resolved(self, written: str, importer: str) -> str | Unreadable:
         """The name of the text that an import means."""
@@ -126,28 +195,72 @@ class Workspace:
                 return written
             return _no_module(written, [STD + one for one in known])
         if not written.startswith(("./", "../")):
-            near = nearest(written, [STD + one for one in _names_in(resources.stdlib(), ".vch")])
-            return Unreadable(
-                code=codes.UNKNOWN_MODULE.slug,
-                message=f"there is no module `{written}`",
-                hint=f"did you mean `{near}`?" if near else "modules are std/…, and ./… and ../… within the project",
-            )
+            return self._in_package(written)
         if importer.startswith(STD):
             return Unreadable(code=codes.UNKNOWN_MODULE.slug, message="the standard library imports std/… only")
         joined = posixpath.normpath(posixpath.join(posixpath.dirname(importer), written))
-        if joined.startswith("../") or self._is_outside(os.path.join(self._root, joined)):
+        package = self.lock.package_of(importer) if self.lock.packages else None
+        if package is not None and not _within(joined, package.path):
+            return Unreadable(
+                code=codes.OUTSIDE_PROJECT.slug,
+                message=f"`{written}` is outside of the package `{package.name}`",
+                hint="a package of others imports what is in it, std/… and other packages",
+            )
+        if joined.startswith("../") or joined == ".." or self._is_outside(os.path.join(self._root, joined)):
             return Unreadable(
                 code=codes.OUTSIDE_PROJECT.slug,
                 message=f"`{written}` is outside of the project",
                 hint=f"the project is the directory with {FILE}",
             )
-        for candidate in (joined, joined + ".vch"):
-            if os.path.isfile(os.path.join(self._root, candidate)):
-                return candidate
+        found = self._file_or_directory(joined)
+        if found:
+            return found
         directory, _, _ = joined.rpartition("/")
         prefix = written[: written.rfind("/") + 1]
-        beside = [prefix + one + ".vch" for one in _names_in(os.path.join(self._root, directory), ".vch")]
+        beside = [prefix + one for one in self._modules_in(directory)]
         return _no_module(written, beside)
+
+    def _file_or_directory(self, path: str) -> str:
+        """The file that a path means, with or without its ending, or a directory of modules; empty for neither."""
+        for candidate in (path, path + ".vch"):
+            if os.path.isfile(os.path.join(self._root, candidate)):
+                return candidate
+        directory = os.path.join(self._root, path)
+        return path + "/" if os.path.isdir(directory) and _names_in(directory, ".vch") else ""
+
+    def _modules_in(self, directory: str) -> list[str]:
+        """What can be imported of a directory, as an import ends."""
+        place = os.path.join(self._root, directory)
+        names = [one + ".vch" for one in _names_in(place, ".vch")]
+        with contextlib.suppress(OSError):
+            names += [one for one in sorted(os.listdir(place)) if _names_in(os.path.join(place, one), ".vch")]
+        return names
+
+    def _in_package(self, written: str) -> str | Unreadable:
+        """The file or directory of a vendored package: `acme` or `acme/web`."""
+        name, _, inside = written.partition("/")
+        package = self.lock.packages.get(name)
+        if package is None:
+            known = [STD + one for one in _names_in(resources.stdlib(), ".vch")] + list(self.lock.packages)
+            beside = [f"./{one}" for one in ([written, written + ".vch"] if written else []) if self._is_here(one)]
+            near = nearest(written, known)
+            hint = f"did you mean `{beside[0] if beside else near}`?" if beside or near else ""
+            return Unreadable(
+                code=codes.UNKNOWN_MODULE.slug,
+                message=f"there is no module `{written}`",
+                hint=hint
+                or f"modules are std/…, ./… and ../… within the project, and packages of others that {packages.LOCK} "
+                f"names: `vch vendor add {name} DIRECTORY`",
+            )
+        path = posixpath.normpath(posixpath.join(package.path, inside))
+        if not _within(path, package.path):
+            message = f"`{written}` is outside of the package `{name}`"
+            return Unreadable(code=codes.OUTSIDE_PROJECT.slug, message=message)
+        found = self._file_or_directory(path)
+        return found or _no_module(written, [f"{name}/{one}" for one in self._modules_in(package.path)])
+
+    def _is_here(self, path: str) -> bool:
+        return os.path.isfile(os.path.join(self._root, path))
 
     # ---- texts -----------------------------------------------------------------------------------------------------
 
@@ -163,6 +276,7 @@ class Workspace:
 
     def _read_text(self, name: str) -> SourceText | Diagnostic:
         path = self._path(name)
+        self._stats[name] = self._stat(name)
         try:
             with _opened(path) as file:
                 if os.fstat(file.fileno()).st_size > LARGEST:
@@ -233,11 +347,32 @@ class Workspace:
         refused = self._refused(wanted.name)
         if refused is not None:
             return refused
+        if self.lock.packages and (changed := self._not_as_locked(wanted)) is not None:
+            return changed
         if wanted.kind == "file":
             return self._file(wanted.name)
         if wanted.name not in self._archives:
             self._archives[wanted.name] = self._archive(wanted.name)
         return self._archives[wanted.name]
+
+    def _not_as_locked(self, wanted: Read) -> Unreadable | None:
+        """Why something in a vendored package is not read: it is another than was locked."""
+        package = self.lock.package_of(wanted.name)
+        if package is None:
+            return None
+        path = os.path.join(self._root, wanted.name)
+        try:
+            if os.path.isdir(path):
+                found = packages.hashes(path)
+            else:
+                with _opened(path) as file:
+                    found = {"": hashlib.file_digest(file, "sha256").hexdigest()}  # type: ignore[arg-type]
+        except (OSError, packages.BadPackage):
+            return None  # the reading says it
+        for inside, digest in found.items():
+            if why := packages.why_not(package, posixpath.join(wanted.name, inside).rstrip("/"), digest):
+                return Unreadable(code=codes.NOT_AS_LOCKED.slug, message=why, hint="run `vch vendor check`")
+        return None
 
     def open_data(self, data: Any) -> Any:
         """The packed bytes of a `DataRef`, or of one in a plan's form, to read from; OSError where they cannot be.
@@ -330,6 +465,16 @@ def _reads_of(program: Program) -> list[Read]:
         out += one.reads
         todo += one.modules.values()
     return out
+
+
+def _programs(one: Program | Package | Unreadable) -> tuple[Program, ...]:
+    """The files of what an import brings."""
+    return one.programs if isinstance(one, Package) else (one,) if isinstance(one, Program) else ()
+
+
+def _uses(program: Program, names: set[str]) -> bool:
+    """Whether a file is one of these, or imports one of them itself."""
+    return program.path in names or any(one in names for one in program.modules)
 
 
 def _no_module(written: str, known: list[str]) -> Unreadable:

@@ -17,11 +17,16 @@ if TYPE_CHECKING:
 COMMANDS: dict[str, tuple[str, str]] = {
     "validate": ("vchlang.cli.validate", "check scripts without touching anything"),
     "explain": ("vchlang.cli.explain", "what a code, a kind or a function is"),
+    "docs": ("vchlang.cli.docs", "the reference of a module, as Markdown"),
+    "console": ("vchlang.cli.console", "try expressions, with the names of a script"),
+    "vendor": ("vchlang.cli.vendor", "packages of others: add, lock, check"),
     "plan": ("vchlang.cli.plan", "what apply would do, and why"),
+    "graph": ("vchlang.cli.graph", "what a script is made of, as a tree or a drawing"),
     "show": ("vchlang.cli.show", "what a deployment is, and how it is doing"),
     "logs": ("vchlang.cli.logs", "what a task wrote"),
     "apply": ("vchlang.cli.apply", "carry out a script or a saved plan"),
     "destroy": ("vchlang.cli.destroy", "remove what a deployment made"),
+    "manifest": ("vchlang.cli.manifest", "what scripts may ask for: sign, verify, show"),
 }
 
 HELP = """\
@@ -29,11 +34,16 @@ vch - deploy virtual container hosts from .vch scripts
 
 write    validate   check scripts without touching anything
          explain    what a code, a kind or a function is
+         docs       the reference of a module, as Markdown
+         console    try expressions, with the names of a script
+         vendor     packages of others: add, lock, check
 look     plan       what apply would do, and why
+         graph      what a script is made of, as a tree or a drawing
          show       what a deployment is, and how it is doing
          logs       what a task wrote
 change   apply      carry out a script or a saved plan
          destroy    remove what a deployment made
+govern   manifest   what scripts may ask for: sign, verify, show
 
 vch COMMAND --help for the options of one command · vch explain list · vch --version
 """
