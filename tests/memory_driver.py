@@ -15,6 +15,7 @@ from vchlang.kinds.world import (
     Capabilities,
     Commit,
     Finding,
+    NetworkMember,
     Observation,
     OwnerTag,
     Present,
@@ -69,9 +70,10 @@ class MemoryDriver:
     def capabilities(self) -> Capabilities:
         return Capabilities(
             driver=self.name,
-            kinds=("pool", "location", "network", "storage", "executor", "task"),
+            kinds=("pool", "location", "network", "segment", "storage", "executor", "template", "task"),
             schemes=("ds", "file"),
             isolation=("tether", "kernel"),
+            promises={"segment": "the platform's filter"},
         )
 
     def confirm(self, wanted: Sequence[Query]) -> tuple[Finding, ...]:
@@ -110,9 +112,9 @@ class MemoryDriver:
     def _find(self, kind: str, identity: str, key: str | None) -> Thing | None:
         if key is not None:
             for thing in self.world.values():
-                if thing.kind == kind and thing.owner is not None and thing.owner.key == key:
+                if _same(thing.kind, kind) and thing.owner is not None and thing.owner.key == key:
                     return thing
-        return self.world.get((kind, identity))
+        return next((self.world[one, identity] for one in _names(kind) if (one, identity) in self.world), None)
 
     # ---- acting --------------------------------------------------------------------------------------------------
 
@@ -176,21 +178,28 @@ class MemoryDriver:
         raise DriverError("unsupported", f"{step.action} of a {step.kind}")
 
     def _create(self, step: Step) -> Outcome:
-        there = self.world.get((step.kind, step.identity))
+        there = self._find(step.kind, step.identity, None)
         if there is not None and there.owner is not None and there.owner.key == step.tag.key:
             return _outcome(there)
+        if there is not None and there.owner is not None and there.owner.lineage != step.tag.lineage:
+            raise DriverError("foreign-owner", f"{step.identity} belongs to {there.owner.deployment}")
         if there is not None and not there.empty:
             raise DriverError("already-exists", f"{step.identity} exists already")
         inside = getattr(step.args, "inside", None)
         if inside is not None and not any(one.identity == inside for one in self.world.values()):
             raise DriverError("not-found", f"{inside} is not there")
+        parent = getattr(step.args, "parent", None)
+        if step.kind == "executor" and parent is not None:
+            template = self.world.get(("template", parent))
+            if template is None or template.state != "frozen":
+                raise DriverError("not-found", f"{parent} is no template that is frozen")
         made = Thing(
             kind=step.kind,
             identity=step.identity,
             owner=step.tag,
             shared=bool(getattr(step.args, "shared", False)),
             fields=_plain(step.args),
-            state="stopped" if step.kind == "executor" else "",
+            state="stopped" if step.kind in _EXECUTORS else "",
         )
         self.world[step.kind, step.identity] = made
         return _outcome(made)
@@ -214,16 +223,31 @@ class MemoryDriver:
         if thing is None:
             return Outcome()
         self._check_owner(thing, step)
-        if thing.state == "running":
-            raise DriverError("step-failed", f"{step.identity} is running")
+        if thing.state in ("running", "frozen"):
+            raise DriverError("step-failed", f"{step.identity} is {thing.state}")
         if any(one.fields.get("inside") == thing.identity for one in self.world.values()):
             raise DriverError("not-empty", f"{step.identity} is not empty")
+        if user := self._user_of(thing):
+            raise DriverError("not-empty", f"{step.identity} is in use by {user.identity}")
         del self.world[thing.kind, thing.identity]
         return Outcome()
+
+    def _user_of(self, thing: Thing) -> Thing | None:
+        """An executor that is in a segment, or began as a copy of a template."""
+        for one in self.world.values():
+            members = (one.composition or {}).get("members", ())
+            if thing.kind == "segment" and any(m.get("join", {}).get("segment") == thing.identity for m in members):
+                return one
+            if thing.kind == "template" and one.kind == "executor" and one.fields.get("parent") == thing.identity:
+                return one
+        return None
 
     def _release(self, step: Step) -> Outcome:
         thing = self.world.get((step.kind, step.identity))
         if thing is not None:
+            ours = [one for one in (thing.owner, *thing.sharers) if one is not None and one.key == step.tag.key]
+            if thing.owner is not None and not ours:
+                self._check_owner(thing, step)
             thing.sharers = [one for one in thing.sharers if one.key != step.tag.key]
             if thing.owner is not None and thing.owner.key == step.tag.key:
                 thing.owner = None
@@ -233,8 +257,12 @@ class MemoryDriver:
     def _commit(self, step: Step) -> Outcome:
         assert isinstance(step.args, Commit)
         thing = self._own(step, "executor")
-        if thing.state == "running":
-            raise DriverError("step-failed", f"{step.identity} is running")
+        if thing.state in ("running", "frozen"):
+            raise DriverError("step-failed", f"{step.identity} is {thing.state}")
+        for member in step.args.members:
+            entered = getattr(member.join, "segment", None) if isinstance(member, NetworkMember) else None
+            if entered is not None and ("segment", entered) not in self.world:
+                raise DriverError("not-found", f"{entered} is not there")
         if thing.composition != _plain(step.args):
             thing.composition = _plain(step.args)
             thing.version += 1
@@ -242,11 +270,13 @@ class MemoryDriver:
 
     def _power(self, step: Step) -> Outcome:
         thing = self._own(step, "executor")
-        wanted = "running" if step.action == "start" else "stopped"
+        wanted = {"start": "running", "stop": "stopped", "freeze": "frozen"}[step.action]
+        if wanted == "frozen" and (thing.kind != "template" or thing.state == "stopped"):
+            raise DriverError("step-failed", f"{step.identity} is no template that runs")
         if wanted == "running":
-            if thing.composition is None:
+            if thing.composition is None and "parent" not in thing.fields:
                 raise DriverError("step-failed", f"{step.identity} was never committed")
-            for member in thing.composition["members"]:
+            for member in (thing.composition or {}).get("members", ()):
                 for value in member.get("task", {}).get("env", {}).values():
                     if isinstance(value, dict):
                         self.revealed.append(step.reveal(value))
@@ -273,7 +303,21 @@ class MemoryDriver:
 
     def _check_owner(self, thing: Thing, step: Step) -> None:
         if thing.owner is None or thing.owner.key != step.tag.key:
-            raise DriverError("foreign-owner", f"{step.identity} is not yours")
+            whose = f"belongs to {thing.owner.deployment}" if thing.owner is not None else "is nobody's"
+            raise DriverError("foreign-owner", f"{step.identity} {whose}")
+
+
+_EXECUTORS = ("executor", "template")
+"""A template is an executor to whom composes and switches it, and has its name among theirs."""
+
+
+def _names(kind: str) -> tuple[str, ...]:
+    """The kinds among which a name is unique."""
+    return _EXECUTORS if kind in _EXECUTORS else (kind,)
+
+
+def _same(one: str, other: str) -> bool:
+    return one in _names(other)
 
 
 def _plain(args: Any) -> Any:
@@ -294,7 +338,7 @@ def _facts(thing: Thing) -> dict[str, Any]:
             return {"url": thing.identity, "size": thing.fields.get("free", 0), "sha256": "00" * 32}
         case "network":
             return {"ranges": thing.fields.get("ranges", []), "vlan": thing.fields.get("vlan")}
-        case "executor":
+        case "executor" | "template":
             roles = [one["role"] for one in (thing.composition or {}).get("members", ()) if one["kind"] == "network"]
             addresses = {role: f"127.64.0.{place}" for place, role in enumerate(roles, 1)}
             return {"state": thing.state, "address": addresses}

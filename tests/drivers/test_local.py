@@ -906,5 +906,34 @@ def test_the_kernel_is_asked_as_the_tether_asks_it() -> None:
     assert landlock() == supported()
 
 
-def test_every_verb_is_carried_out(local: Local) -> None:
-    assert set(local.driver().verbs) == VERBS
+def test_every_verb_is_carried_out_or_declined(local: Local) -> None:
+    can = local.driver().capabilities()
+    declined = {pair for pair in VERBS if pair[0] in can.declined or pair == ("power", "freeze")}
+    assert set(local.driver().verbs) == VERBS - declined
+    assert set(can.declined) & set(can.kinds) == set()
+
+
+@pytest.mark.parametrize("kind", ["segment", "template"])
+def test_what_is_declined_is_refused_by_name(local: Local, kind: str) -> None:
+    before = local.snapshot()
+    assert local.driver().capabilities().declined[kind]
+    found = local.driver().observe([Query(id="q", kind=kind, identity="x")])["q"]
+    assert isinstance(found, Unknown)
+    assert found.code == "unsupported"
+    for action in ("create", "adopt", "update", "delete", "release"):
+        assert refused(local.driver(), step(action, kind, "x")).reason == "unsupported"
+    assert refused(local.driver(), step("freeze", "power", "x", Start(executor="x"))).reason == "unsupported"
+    assert local.snapshot() == before
+
+
+def test_what_is_declined_is_not_dropped_silently(local: Local) -> None:
+    world = World(local)
+    world.make("executor")
+    before = local.snapshot()
+    member = NetworkMember(address="lan", network="vmNet", role="client", join=JoinNetwork(segment="vmNet/web"))
+    one = world.step("commit", "handle", args=Commit(executor=world.identity("executor"), name="e", members=(member,)))
+    one.identity, one.tag = world.identity("executor"), OURS.tag("executor")
+    assert "vmNet/web" in refused(world.driver, one).detail
+    copy = Executor(inside=local.pool, at=local.location, name="copy", parent=world.identity("executor"))
+    assert "template" in refused(world.driver, step("create", "executor", f"{local.location}/copy", copy)).detail
+    assert local.snapshot() == before

@@ -85,6 +85,19 @@ def test_the_order_of_statements_does_not_decide_what_is_replaced() -> None:
     assert ("create", "child", 2) in plans[0]
 
 
+def test_a_name_that_is_taken_shows_in_the_plan_and_not_only_while_applying() -> None:
+    text = 'ensure location l at "ds://d/l"\ncreate storage s in l { data: archive("DATA/") }'
+    state, world = made(text.replace("DATA", "old"))
+    edited = Front(text.replace("DATA", "new"))
+    other = OwnerTag(deployment="theirs", lineage="x", address="data", generation=1, key="k")
+    for there, code in ((Present(), "already-exists"), (Present(owner=other), "foreign-owner")):
+        planned = edited.plan(state, {**world, "ds://d/l/vch-1-s.2": there})
+        assert [one.code for one in planned.diagnostics] == [code]
+        assert "vch-1-s.2" in planned.diagnostics[0].message
+    ours = OwnerTag(deployment="vch-1", lineage=LINEAGE, address="s", generation=2, key=object_key(LINEAGE, "s", 2))
+    assert edited.plan(state, {**world, "ds://d/l/vch-1-s.2": Present(owner=ours)}).diagnostics == ()
+
+
 def test_retained_storage_that_is_replaced_is_kept_for_good() -> None:
     text = 'ensure location l at "ds://d/l"\n@retain create storage s in l { data: archive("DATA/") }'
     state, world = made(text.replace("DATA", "old"))

@@ -136,6 +136,63 @@ def test_a_put_replaces_the_row(open_store: Open) -> None:
     assert [one.version for one in run.deployment().objects] == ["2"]
 
 
+def rename(run: Run, moves: dict[str, str], settled: tuple[str, ...] = ()) -> None:
+    run.commit(run.run, run.intent(op("", action="rename", kind="state", key="")), moves=moves, settled=settled)
+
+
+def test_rows_are_renamed_all_at_once(open_store: Open) -> None:
+    """Two change places; their keys and names stay, and each row says what stands on its object."""
+    run = open_store().begin("d", holder("1"), lineage="L")
+    put(run, "a", "b", "c")
+    rename(run, {"a": "b", "b": "a"})
+    after = run.deployment()
+    assert [(one.address, one.key, one.identity, one.stamp, one.was) for one in after.objects] == [
+        ("a", "key-b", "b", "b", "b"),
+        ("b", "key-a", "a", "a", "a"),
+        ("c", "key-c", "c", "", ""),
+    ]
+    assert (after.serial, after.pending) == (4, ())
+    rename(run, {"a": "x"}, ("b",))
+    assert [(one.address, one.stamp, one.was) for one in run.deployment().objects] == [
+        ("b", "a", ""),
+        ("c", "", ""),
+        ("x", "b", ""),
+    ]
+
+
+def test_a_rename_takes_along_generations_compositions_and_what_mentions_it(open_store: Open) -> None:
+    run = open_store().begin("d", holder("1"), lineage="L")
+    members = [
+        {"kind": "storage", "address": "s", "url": "ds://d/s"},
+        {"kind": "task", "address": "e", "task": {"env": {"A": {"$ref": 's.x["k.l"].url'}, "B": {"$ref": "s.url"}}}},
+    ]
+    old = row("e", kind="executor", deposed=True)
+    handle = row("e@handle", 2, kind="handle", args={"members": members})
+    for one in (row("s", kind="storage"), old, row("e", 2, kind="executor"), handle):
+        run.commit(run.run, run.intent(op(one.address)), put=one)
+    rename(run, {"e": "f", "s": "t"})
+    rows = run.deployment().objects
+    assert [(one.address, one.generation, one.stamp, one.deposed) for one in rows] == [
+        ("f", 1, "e", True),
+        ("f", 2, "e", False),
+        ("f@handle", 2, "", False),
+        ("t", 1, "s", False),
+    ]
+    storage, task = rows[2].args["members"]
+    assert storage == {"kind": "storage", "address": "t", "url": "ds://d/s"}
+    assert task["address"] == "e"  # what its executor calls it
+    assert task["task"]["env"] == {"A": {"$ref": 's.x["k.l"].url'}, "B": {"$ref": "t.url"}}
+
+
+def test_a_rename_onto_what_stays_is_refused_whole(open_store: Open) -> None:
+    run = open_store().begin("d", holder("1"), lineage="L")
+    put(run, "a", "b")
+    before = run.deployment().objects
+    with pytest.raises(ValueError, match="one address"):
+        rename(run, {"a": "b"})
+    assert run.deployment().objects == before
+
+
 def test_deployments_do_not_see_each_other(open_store: Open) -> None:
     a = open_store().begin("a", holder("r1"), lineage="LA")
     b = open_store().begin("b", holder("r1"), lineage="LB")  # at the same time, even under the same name of a run
@@ -342,6 +399,7 @@ def writes(run: Run, seq: int) -> list[Callable[[], object]]:
         lambda: run.phase(run.run, seq, "sent"),
         lambda: run.commit(run.run, seq, put=row("late")),
         lambda: run.commit(run.run, seq, drop=[("kept", 1)]),
+        lambda: run.commit(run.run, seq, moves={"kept": "late"}),
         lambda: run.outputs({"late": 1}),
         lambda: run.finish("done"),
     ]
@@ -350,7 +408,7 @@ def writes(run: Run, seq: int) -> list[Callable[[], object]]:
 def stale_writes(path: str) -> int:
     """How many of the writes of a run that lost its lock get through."""
     count = 0
-    for number in range(6):
+    for number in range(7):
         deployment = f"d{number}"
         stale = SqliteStore(path, machine_for(seed="1")).begin(deployment, holder("stale"), lineage="L")
         put(stale, "kept")

@@ -140,6 +140,9 @@ class Bodies(Inference):
                 elif isinstance(found, v.Optional) and param.required:  # else null is as if it were not written
                     self.maybe_null(node)
                 return
+            if isinstance(found, v.UnionOf):  # `InventoryPath | Pool`: what is no such element is to be its identity
+                elements = [one for one in found.options if isinstance(one, v.KindOf) and one.kind in param.kinds]
+                found = v.UnionOf(tuple(one for one in found.options if one not in elements))
             if opened(wanted) == v.STRING and found not in (v.ANY, v.NULL):
                 self.wrong(node, f"{what} takes", " or ".join(f"a {kind}" for kind in param.kinds), found)
                 return

@@ -7,7 +7,8 @@ from typing import Any
 from vchlang import codes
 from vchlang import values as v
 from vchlang.analysis.builtins import BUILTINS, Builtin
-from vchlang.analysis.fit import a_type, fits, item, literal, option_for, read_of
+from vchlang.analysis.builtins.table import Function
+from vchlang.analysis.fit import a_type, fits, item, literal, option_for, read_of, unsecret
 from vchlang.analysis.operators import Operators
 from vchlang.analysis.program import Signature, Symbol
 from vchlang.diagnostics import Fix, did_you_mean, nearest
@@ -171,11 +172,12 @@ class Calls(Operators):
         least = len(params) - builtin.optional
         most = 10**6 if builtin.variadic else len(params)
         if not least <= len(node.args) <= most:
-            takes = " and ".join(name for name, _ in params)
+            takes = ", ".join(name for name, _ in params)
+            many = f"at least {least}" if builtin.variadic else f"{least} to {most}" if builtin.optional else str(most)
             self.out.report(
                 codes.WRONG_ARGUMENTS,
                 self.at(node),
-                f"`{builtin.name}` takes {len(params)} ({takes}), and {len(node.args)} stand here",
+                f"`{builtin.name}` takes {many} ({takes}), and {len(node.args)} stand here",
             )
             for arg in node.args:
                 if not isinstance(arg.value, ast.Lambda):
@@ -190,7 +192,16 @@ class Calls(Operators):
                 )
             name, wanted = params[min(position, len(params) - 1)]
             if isinstance(wanted, v.FunctionOf):
-                types.append(self.lambda_of(arg.value, builtin.item(types) if builtin.item else (v.ANY,)))
+                found = self.lambda_of(arg.value, builtin.item(types) if builtin.item else (v.ANY,))
+                declared = builtin.declared[min(position, len(params) - 1)][1]
+                if (
+                    isinstance(declared, Function)
+                    and declared.result == v.BOOL
+                    and unsecret(found) not in (v.BOOL, v.ANY)
+                ):
+                    body = arg.value.body if isinstance(arg.value, ast.Lambda) else arg.value
+                    self.wrong(body, f"the function of `{builtin.name}` gives", "true or false", found)
+                types.append(found)
                 continue
             found = self.infer(arg.value, None if wanted == v.ANY else wanted)
             if isinstance(found, v.SecretOf):

@@ -57,19 +57,19 @@ def evaluate(program: Program, parameters: Parameters, inputs: Inputs) -> Compos
     Equal arguments give equal compositions. While `missing` is not empty, what depends on it is unknown, and
     diagnostics may be wanting but are never wrong.
     """
-    evaluator = _Evaluator(program, parameters, inputs)
+    evaluator = Evaluator(program, parameters, inputs)
     made = evaluator.run()
     if not made.missing and not program.has_errors:
         # A component's body is checked, used or not: where nothing makes an instance, one of nothing known is.
         used = {id(one) for frame in evaluator.frames.values() for one in frame.inside}
         for component in program.components.values():
             if component.path == program.path and id(component) not in used and component.state == 2:
-                found = _Evaluator(program, parameters, inputs).sample(component)
+                found = Evaluator(program, parameters, inputs).sample(component)
                 made.diagnostics = tuple(dict.fromkeys((*made.diagnostics, *found)))
     return made
 
 
-class _Item:
+class Item:
     """A statement to work out in the second pass, with the scope that it stands in."""
 
     __slots__ = ("base", "node", "order", "scope", "statement", "waits")
@@ -83,10 +83,12 @@ class _Item:
         self.waits = waits
 
 
-class _Evaluator(Expressions):
+class Evaluator(Expressions):
+    """One evaluation; `run` gives its composition. Tests and the like go on with its names afterwards."""
+
     def __init__(self, program: Program, parameters: Parameters, inputs: Inputs) -> None:
         super().__init__(program, parameters, inputs)
-        self.items: list[_Item] = []
+        self.items: list[Item] = []
         self.elements: dict[str, ElementDecl] = {}
         self.addresses: dict[int, str] = {}
         self.partial = False
@@ -216,7 +218,7 @@ class _Evaluator(Expressions):
                 message = f"the output `{one.name}` would show a secret"
                 self.main.out.report(codes.SECRET_SINK, one.where.span, message, source=one.where.source)
 
-    def guard(self, item: _Item, out: Composition) -> None:
+    def guard(self, item: Item, out: Composition) -> None:
         try:
             _ITEMS[type(item.node)](self, item, out)
         except RecursionError:
@@ -282,8 +284,8 @@ class _Evaluator(Expressions):
                 pass
         return waits
 
-    def add(self, statement: ast.Statement, scope: Scope, waits: tuple[int, ...]) -> _Item:
-        item = _Item(statement, scope, self.base, len(self.items), waits)
+    def add(self, statement: ast.Statement, scope: Scope, waits: tuple[int, ...]) -> Item:
+        item = Item(statement, scope, self.base, len(self.items), waits)
         self.items.append(item)
         return item
 
@@ -294,12 +296,21 @@ class _Evaluator(Expressions):
 
     def walk_for(self, node: ast.For, scope: Scope, keys: tuple[str, ...], waits: tuple[int, ...]) -> None:
         place = self.place
-        for pair in self.pairs(node.source, scope):
+        for pair in self.turns(node, scope):
             self.turn(node.source)
             inner = Scope(scope, scope.module)
             name_loop(inner, node.names, pair)
             self.place = place
             self.walk_block(node.body, inner, (*keys, str(pair[0])), waits)
+
+    def turns(self, node: ast.For, scope: Scope) -> list[tuple[Any, Any]]:
+        """Key and value of each turn of a loop of statements."""
+        over = self.quiet(node.source, scope)
+        if not isinstance(over, v.Unknown):
+            return self.pairs_of(over, node.source)
+        self.settled(over, node.source, "a loop")
+        self.unsettle(node, scope.frame)
+        return []
 
     def walk_if(self, node: ast.If, scope: Scope, keys: tuple[str, ...], waits: tuple[int, ...]) -> None:
         chosen = self.branch(node, scope)
@@ -312,11 +323,28 @@ class _Evaluator(Expressions):
         try:
             condition = self.eval(node.condition, scope)
         except Known:
-            return None
+            condition = NOTHING
         if condition is True:
             return node.then
+        if condition is False:
+            return node.otherwise
         self.settled(condition, node.condition, "a condition")
-        return node.otherwise if condition is False else None
+        self.unsettle(node, scope.frame)
+        return None
+
+    def unsettle(self, node: ast.For | ast.If, frame: Frame) -> None:
+        """Note the elements and steps of a loop or condition that is not known: nobody can say which there are."""
+        self.partial = True
+        todo: list[Any] = [node]
+        while todo:
+            match todo.pop():
+                case ast.Element(target=target) | ast.Segment(target=target):
+                    frame.unsettled.add(target.name.text)
+                case ast.For(body=body):
+                    todo += [one.node for one in body.statements]
+                case ast.If(then=then, otherwise=otherwise):
+                    todo += [one.node for one in then.statements]
+                    todo += [one.node for one in otherwise.statements] if isinstance(otherwise, ast.Block) else [otherwise]
 
     def turn(self, source: Any) -> None:
         """A turn of a loop costs a step, even where nothing is worked out in it."""
@@ -329,7 +357,7 @@ class _Evaluator(Expressions):
             return None
         return scope.module.program.components.get(node.kind.text)
 
-    def declare(self, node: ast.Element | ast.Segment, item: _Item) -> str | None:
+    def declare(self, node: ast.Element | ast.Segment, item: Item) -> str | None:
         """Enter an element, or an instance of a component, into its frame; its address."""
         name = node.target.name.text
         frame = item.scope.frame
@@ -367,7 +395,7 @@ class _Evaluator(Expressions):
             frame.members.append(address)
         return address
 
-    def instance(self, item: _Item, component: Component, address: str, keys: tuple[str, ...]) -> None:
+    def instance(self, item: Item, component: Component, address: str, keys: tuple[str, ...]) -> None:
         """Walk the body of a component for one instance, in a frame of its own."""
         node: ast.Element = item.node
         outer = item.scope.frame
@@ -417,7 +445,7 @@ class _Evaluator(Expressions):
 
     # ---- second pass: what is in them --------------------------------------------------------------------------------
 
-    def element(self, item: _Item, out: Composition) -> None:
+    def element(self, item: Item, out: Composition) -> None:
         node: ast.Element = item.node
         address = self.addresses.get(item.order)
         kind = KINDS.get(node.kind.text)
@@ -435,7 +463,7 @@ class _Evaluator(Expressions):
         if address is not None:
             self.enter(item, kind.name, address, body, spans)
 
-    def enter(self, item: _Item, kind: str, address: str, body: dict[str, Any], spans: dict[str, Where]) -> None:
+    def enter(self, item: Item, kind: str, address: str, body: dict[str, Any], spans: dict[str, Where]) -> None:
         """Add an element to the composition, with what its decorators and its instance's say."""
         node = item.node
         protect, retain, after = self.decorations(item)
@@ -459,7 +487,7 @@ class _Evaluator(Expressions):
             waits=item.waits,
         )
 
-    def instance_whole(self, item: _Item, frame: Frame) -> None:
+    def instance_whole(self, item: Item, frame: Frame) -> None:
         """Work out every parameter of an instance, asked for or not: their mistakes are mistakes."""
         _, _, after = self.decorations(item)
         frame.after = frame.after | after
@@ -468,7 +496,7 @@ class _Evaluator(Expressions):
             if name not in frame.scope.values and isinstance(frame.scope.lazy[name], Argument):
                 self.lookup(name, frame.scope)
 
-    def was(self, item: _Item, address: str, spans: dict[str, Where]) -> str:
+    def was(self, item: Item, address: str, spans: dict[str, Where]) -> str:
         """The old address of an element, and where it stands; empty without one."""
         frame = item.scope.frame
         for one in item.statement.decorators:
@@ -480,7 +508,7 @@ class _Evaluator(Expressions):
             return frame.was + address[len(frame.prefix) :]
         return ""
 
-    def decorations(self, item: _Item) -> tuple[bool, bool, set[str]]:
+    def decorations(self, item: Item) -> tuple[bool, bool, set[str]]:
         if not item.statement.decorators:
             return False, False, item.scope.frame.after
         names = {one.name.text for one in item.statement.decorators}
@@ -499,7 +527,7 @@ class _Evaluator(Expressions):
                 out |= self.frames[one.address].addresses()
         return out
 
-    def segment(self, item: _Item, out: Composition) -> None:
+    def segment(self, item: Item, out: Composition) -> None:
         node: ast.Segment = item.node
         address = self.addresses.get(item.order)
         kind = KINDS["segment"]
@@ -507,9 +535,10 @@ class _Evaluator(Expressions):
         spans: dict[str, Where] = {}
         self.field(kind.element.clauses["in"], node.inside, item.scope, body, spans, "`in`")
         rules: list[Any] = []
+        self.partial = False
         self.rules_of(node.body, Scope(item.scope, item.scope.module), rules, spans)
-        if rules or node.verb.text in ("create", "ensure"):
-            body["rules"] = rules
+        if rules or self.partial or node.verb.text in ("create", "ensure"):
+            body["rules"] = NOTHING if self.partial else rules
             spans["rules"] = self.where(node.body)
         if address is not None:
             self.enter(item, "segment", address, body, spans)
@@ -522,6 +551,9 @@ class _Evaluator(Expressions):
                     scope.lazy[name.text] = (node, self.base)
                 case ast.Rule():
                     spans[f"rules[{len(out)}]"] = self.where(node)
+                    spans[f"rules[{len(out)}].what"] = self.where(node.what)
+                    if node.peer is not None:
+                        spans[f"rules[{len(out)}].peer"] = self.where(node.peer)
                     out.append(
                         {
                             "action": node.action.text,
@@ -531,7 +563,7 @@ class _Evaluator(Expressions):
                         }
                     )
                 case ast.For():
-                    for pair in self.pairs(node.source, scope):
+                    for pair in self.turns(node, scope):
                         self.turn(node.source)
                         inner = Scope(scope, scope.module)
                         name_loop(inner, node.names, pair)
@@ -562,7 +594,7 @@ class _Evaluator(Expressions):
             value = self.quiet(arg.value, scope)
             self.settled(value, arg.value, "a port")
             known = value if isinstance(value, list) else [value]
-            ports += [one if type(one) is int or isinstance(one, v.Range) else NOTHING for one in known]
+            ports += [_ports(one) for one in known]
         return v.VariantValue(word, {"ports": ports})
 
     def end_of(self, node: Any, scope: Scope) -> Any:
@@ -623,7 +655,7 @@ class _Evaluator(Expressions):
         spans[param.name] = self.where(node)
         body[param.name] = fitted
 
-    def handle(self, item: _Item, out: Composition) -> None:
+    def handle(self, item: Item, out: Composition) -> None:
         node: ast.Handle = item.node
         executor = self.quiet(node.executor, item.scope)
         steps: list[JoinStep | BindStep] = []
@@ -657,7 +689,7 @@ class _Evaluator(Expressions):
                 case ast.Bind():
                     self.bind(node, scope, out)
                 case ast.For():
-                    for pair in self.pairs(node.source, scope):
+                    for pair in self.turns(node, scope):
                         self.turn(node.source)
                         inner = Scope(scope, scope.module)
                         name_loop(inner, node.names, pair)
@@ -744,7 +776,7 @@ class _Evaluator(Expressions):
             )
         )
 
-    def power(self, item: _Item, out: Composition) -> None:
+    def power(self, item: Item, out: Composition) -> None:
         node: ast.Power = item.node
         what = self.quiet(node.what, item.scope)
         if isinstance(what, v.ElementRef):
@@ -760,7 +792,7 @@ class _Evaluator(Expressions):
                 )
             )
 
-    def wait(self, item: _Item, out: Composition) -> None:
+    def wait(self, item: Item, out: Composition) -> None:
         node: ast.Wait = item.node
         what = self.quiet(node.what, item.scope)
         within = self.fit(self.quiet(node.within, item.scope), v.DURATION, node.within)
@@ -777,7 +809,7 @@ class _Evaluator(Expressions):
                 )
             )
 
-    def output(self, item: _Item, out: Composition) -> None:
+    def output(self, item: Item, out: Composition) -> None:
         node: ast.Output = item.node
         frame = item.scope.frame
         if frame is not self.script:
@@ -791,7 +823,7 @@ class _Evaluator(Expressions):
             OutputDecl(name=node.name.text, value=value, where=self.where(node.name), doc=item.statement.doc)
         )
 
-    def check(self, item: _Item, out: Composition) -> None:
+    def check(self, item: Item, out: Composition) -> None:
         node: ast.Check = item.node
         if node.when.text != "assert":
             found = self.verify(node, item.scope)
@@ -821,6 +853,13 @@ class _Evaluator(Expressions):
         return hints, labels
 
 
+def _ports(value: Any) -> Any:
+    """A port or a range of ports as a rule has it."""
+    if isinstance(value, v.Range):
+        return {"low": value.low, "high": value.high}
+    return value if type(value) is int else NOTHING
+
+
 def calls_in(node: Any, name: str) -> list[ast.Call]:
     """The calls of a function in an expression."""
     out: list[ast.Call] = []
@@ -845,12 +884,12 @@ def needs_of(value: Any) -> set[str]:
     return out
 
 
-_ITEMS: dict[type, Callable[[_Evaluator, _Item, Composition], None]] = {
-    ast.Element: _Evaluator.element,
-    ast.Segment: _Evaluator.segment,
-    ast.Handle: _Evaluator.handle,
-    ast.Power: _Evaluator.power,
-    ast.Wait: _Evaluator.wait,
-    ast.Output: _Evaluator.output,
-    ast.Check: _Evaluator.check,
+_ITEMS: dict[type, Callable[[Evaluator, Item, Composition], None]] = {
+    ast.Element: Evaluator.element,
+    ast.Segment: Evaluator.segment,
+    ast.Handle: Evaluator.handle,
+    ast.Power: Evaluator.power,
+    ast.Wait: Evaluator.wait,
+    ast.Output: Evaluator.output,
+    ast.Check: Evaluator.check,
 }

@@ -12,7 +12,7 @@ from typing import Any
 
 from vchlang import codes
 from vchlang import values as v
-from vchlang.analysis.builtins import BUILTINS, Mistake
+from vchlang.analysis.builtins import BUILTINS, Misfit, Mistake, work
 from vchlang.analysis.fit import read_of, split_number
 from vchlang.analysis.later import Held, Later
 from vchlang.analysis.operate import is_open
@@ -338,25 +338,38 @@ class Expressions(Later):
         least = len(builtin.params) - builtin.optional
         if not least <= len(args) or (len(args) > len(builtin.params) and not builtin.variadic):
             return NOTHING
-        if name not in _OF_SHAPE and any(is_open(one) for one in args):
+        if not builtin.shape and any(is_open(one) for one in args):
             return NOTHING  # a value in it is not known, and the result depends on the values
+        self.steps -= work(args)
         unsure: list[Any] = []
         args = [_watched(one, unsure) if callable(one) else one for one in args]
         try:
             value = builtin.run(*args)
         except Mistake as problem:
             raise self.mistake(codes.CODES[problem.code], node, problem.message) from None
+        except Misfit as problem:
+            if self.was_reported(node, scope):
+                return NOTHING
+            raise self.mistake(codes.CODES[problem.code], node, problem.message) from None
         except OverflowError:
             raise self.mistake(codes.OVERFLOW, node, "the result does not fit in 64 bits") from None
         except (TypeError, ValueError, AttributeError, LookupError):
             return NOTHING  # arguments of a type that the checker has refused
-        if unsure and name != "map":
+        if unsure and not builtin.passes:
             return NOTHING
         if isinstance(value, int) and not isinstance(value, bool):
             self.whole(int(value), node)
         if isinstance(value, str) and len(value) > MAX_TEXT:
             self.limit(codes.LIMIT_SIZE, node, "a text is larger than 16 MiB")
         return value
+
+    def was_reported(self, node: Any, scope: Scope) -> bool:
+        """Whether the checker has said what is wrong in this call: its arguments are then of no use."""
+        span = self.span(node)
+        return any(
+            one.severity == "error" and span.start <= one.span.start and one.span.end <= span.end
+            for one in scope.module.program.diagnostics
+        )
 
     def probe(self, name: str, args: list[Any]) -> Any:
         """What the world answers; before an apply nobody knows."""
@@ -432,10 +445,6 @@ def name_loop(scope: Scope, names: tuple[ast.Word, ...], pair: tuple[Any, Any]) 
         scope.values[names[0].text], scope.values[names[1].text] = pair
     else:
         scope.values[names[0].text] = pair[1]
-
-
-_OF_SHAPE = frozenset({"len", "keys", "values", "map", "filter", "any", "all"})
-"""Functions that look at how much there is, or leave the values to a lambda."""
 
 
 def _watched(function: Callable[..., Any], unsure: list[Any]) -> Callable[..., Any]:

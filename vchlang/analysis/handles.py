@@ -400,9 +400,10 @@ def _roles_joined(
     uses: list[tuple[str, str, Where]],
     out: Report,
 ) -> None:
+    partial = {one.executor for one in composition.handles if one.partial}
     for address, role, where in uses:
         element = composition.elements.get(address)
-        if element is None or element.verb != "create":
+        if element is None or element.verb != "create" or address in partial:
             continue
         joined = [one.join.role for one in members.get(address, {}).values() if one.join.kind == "network"]
         if role not in joined or role == "container":

@@ -108,8 +108,8 @@ class Inference(Calls):
             self.out.report(
                 codes.UNKNOWN_NAME,
                 self.at(node),
-                f"`{name}` is {what} of the script, and a component sees only what it is given",
-                hint="give it as a parameter of the component",
+                f"`{name}` is {what} of the script, and this sees only what it is given",
+                hint="give it as a parameter: components and functions see the values, functions and types of their file",
                 labels=[(hidden.span, "declared here")],
             )
             return

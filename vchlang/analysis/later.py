@@ -122,15 +122,11 @@ class Later(Operating):
         said = self.quiet(node.message, scope) if node.message is not None else None
         if holds is False:
             message = said if isinstance(said, str) else "this does not hold, whatever apply does"
-            self.report(codes.VERIFY_FAILED, node.condition, message)
+            self.report(codes.VERIFY_FAILED, node.condition, message, found=self.told(node.condition, scope))
         condition = self.carried(holds, node.condition)
         if isinstance(holds, bool) or condition is None:
             return None
-        text = self.module.program.parsed.source.text
-
-        def written(part: Any) -> str:
-            return " ".join(text[self.base + part.start : self.base + part.end].split())
-
+        written = self.written
         shown = [(written(one), self.carried(self.quiet(one, scope), one)) for one in shown_in(node.condition)]
         return VerifyDecl(
             text=written(node.condition),
@@ -140,6 +136,16 @@ class Later(Operating):
             where=self.where(node.condition),
             instance=self.frame.prefix[:-1],
         )
+
+    def written(self, node: Any) -> str:
+        """An expression of the file being read, in one line."""
+        text = self.module.program.parsed.source.text
+        return " ".join(text[self.base + node.start : self.base + node.end].split())
+
+    def told(self, condition: Any, scope: Scope) -> str:
+        """The values that say why a condition does not hold, as far as they are known: `len(urls)` is 3."""
+        values = [(one, self.quiet(one, scope)) for one in shown_in(condition)]
+        return "; ".join(f"`{self.written(one)}` is {shortly(value)}" for one, value in values if is_shown(value))
 
     # ---- what is left of each form -----------------------------------------------------------------------------------
 
@@ -247,6 +253,19 @@ _REST: dict[type, Callable[[Later, Any, Scope], Any]] = {
     ast.Conditional: Later.rest_of_conditional,
 }
 
+
+def is_shown(value: Any) -> bool:
+    """Whether a message may show a value: it is known, and nothing in it is secret."""
+    return not any(isinstance(one, v.Unknown | v.Secret) or callable(one) for one in v.leaves(value))
+
+
+def shortly(value: Any) -> str:
+    """A value as a message shows it, cut where it is long."""
+    shown = v.show(value)
+    return shown if len(shown) <= _WIDEST else shown[: _WIDEST - 1] + "…"
+
+
+_WIDEST = 160
 
 # ---- what a message shows ------------------------------------------------------------------------------------------
 

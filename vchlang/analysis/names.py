@@ -81,7 +81,7 @@ class Names(TypeExpressions):
     # ---- names of values -------------------------------------------------------------------------------------------
 
     def find(self, name: str) -> Symbol | None:
-        """What a name means here. A component does not see the parameters and elements of its file."""
+        """What a name means here. Components and functions do not see the parameters and elements of their file."""
         for scope in reversed(self.scopes):
             if name in scope:
                 return scope[name]
@@ -150,6 +150,7 @@ class Names(TypeExpressions):
         if isinstance(symbol.node, ast.Param):
             self.declaration(symbol)
         elif isinstance(symbol.node, ast.Fn):
+            self.context = Context({})  # it sees what a component sees, and its parameters may be called as elements are
             self.function(symbol)
         else:
             symbol.declared = self.let_type(symbol.node)

@@ -153,12 +153,14 @@ Inputs: TypeAlias = "dict[Read, Any]"
 class Given(msgspec.Struct, frozen=True, kw_only=True):
     """A parameter's value from outside. `text`: to be read by the parameter's type; else `value`, from TOML or JSON.
 
+    made: it is a value of the language already, worked out by a test.
     origin: where it comes from, for messages.
     """
 
     origin: str
     text: str | None = None
     value: Any = None
+    made: bool = False
 
 
 class Parameters(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,16 +10,20 @@ from typing import Any, TypeAlias
 
 from vchlang import codes
 from vchlang import values as v
+from vchlang.analysis.builtins import MAX_ITEMS, MAX_TEXT
 from vchlang.analysis.given import from_data, from_text
 from vchlang.analysis.program import Component, Given, Inputs, Parameters, Program, Read, Where
 from vchlang.diagnostics import Label, Report
 from vchlang.syntax import ast
 from vchlang.text import Span
 
+__all__ = [
+    "MAX_DEPTH", "MAX_ITEMS", "MAX_STEPS", "MAX_TEXT", "NOTHING", "Argument", "Frame", "Known", "Limit", "Module",
+    "Naming", "Place", "Scope",
+]  # fmt: skip
+
 MAX_STEPS = 800_000
 MAX_DEPTH = 120
-MAX_TEXT = 16 * 2**20
-MAX_ITEMS = 1_000_000
 
 NOTHING = v.Unknown(v.ANY)
 """What is not known and not worth a word: a parameter without a value, or the rest of a mistake."""
@@ -39,12 +43,13 @@ class Frame:
     prefix: of its elements' addresses, empty for the script. elements: by name, a reference, or a dictionary of them by
     key. results: outputs worked out so far. head: where the instance is made. was: the prefix that the addresses had
     before, where `@was` says so, and where it says so. after: what all in it comes after. inside: the components whose
-    instances it stands in, its own among them.
+    instances it stands in, its own among them. unsettled: elements in a loop or condition that is not known, so nobody
+    can say which of them there are.
     """
 
     __slots__ = (
         "after", "component", "elements", "head", "inner", "inside", "members", "prefix", "protect", "results", "retain", "scope",
-        "was", "was_said",
+        "unsettled", "was", "was_said",
     )  # fmt: skip
 
     def __init__(self, prefix: str = "", component: Component | None = None, head: Where | None = None) -> None:
@@ -54,6 +59,7 @@ class Frame:
         self.elements: dict[str, Any] = {}
         self.results: dict[str, Any] = {}
         self.members: list[str] = []
+        self.unsettled: set[str] = set()
         self.inner: list[Frame] = []
         self.scope: Scope | None = None
         self.protect = False
@@ -311,7 +317,7 @@ class Naming:
         self.place = saved
 
     def element_value(self, name: str, depth: int, frame: Frame) -> Any:
-        return frame.elements.get(name, {} if depth else None)
+        return NOTHING if name in frame.unsettled else frame.elements.get(name, {} if depth else None)
 
     def imported(self, name: str, module: Module) -> Any:
         origin = module.program.imports.get(name)
@@ -421,7 +427,10 @@ class Naming:
         """A parameter's value from a command line, the environment or TOML, read by its type."""
         try:
             plain = v.plain(type_)
-            value = from_text(given.text, plain) if given.text is not None else from_data(given.value, plain)
+            if given.made:
+                value = given.value
+            else:
+                value = from_text(given.text, plain) if given.text is not None else from_data(given.value, plain)
         except ValueError as problem:
             shown = v.quoted(given.text) if given.text is not None else v.show(given.value)
             self.report(

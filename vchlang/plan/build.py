@@ -36,28 +36,34 @@ from vchlang.analysis.program import (
     WaitDecl,
     Where,
 )
+from vchlang.analysis.segments import where_of
 from vchlang.diagnostics import Code, Label, Report
 from vchlang.kinds.schema import KINDS
 from vchlang.kinds.world import Absent, Capabilities, Commit, Finding, Observation, Present, Query, Unknown, object_key
-from vchlang.plan.compare import changes_of, commit_changes, commit_steps, effect_of, marks_of, reasons_of
-from vchlang.plan.keep import kept
+from vchlang.plan.compare import changes_of, effect_of, marks_of, reasons_of
+from vchlang.plan.executors import Executors
 from vchlang.plan.lower import Lowering
 from vchlang.plan.lowered import is_open
 from vchlang.plan.model import Change, Operation, Place, Substep
 from vchlang.plan.order import Step, in_order, needed_first, words_of
 from vchlang.plan.removal import Removal
+from vchlang.plan.renames import Renames, renames_of, stamped
 from vchlang.plan.request import Planned, Request, plan_of
+from vchlang.plan.rules import shown
+from vchlang.plan.verifies import verifies_of
 from vchlang.state.store import HANDLE, Deployment, ObjectRow
 from vchlang.text import Span
 
 _ABOUT = {"no-space": "free", "bad-archive": "data", "wrong-checksum": "checksum"}
 """Which field a finding is about, by its code; else it is about the place."""
-STATES = {"launched": 1, "ready": 2, "stable": 3}
+NEXT = "#next"
+"""What the id of a question ends in that asks about the name of an element's replacement."""
 _STEPS_OF_LOCATION = ("check that the directory is empty", "write the policy file", "confirm ownership")
 
 
 def queries(composition: Composition, request: Request) -> tuple[Query, ...]:
     """What must be observed to plan a composition that is free of errors: its elements, and what the state has."""
+    request, _ = _renamed(composition, request)
     lowering = _lowering(composition, request)
     rows = _rows(request.state)
     steps: dict[str, list[JoinStep | BindStep]] = {}
@@ -73,12 +79,23 @@ def queries(composition: Composition, request: Request) -> tuple[Query, ...]:
         if row is not None and row.identity != identity and element.kind == row.kind:
             out.append(_ask(f"{row.address}#{row.generation}", row))
         if row is not None and row.kind != element.kind:
-            key = _key(request.state, element.address, row.generation + 1)
+            key = _key(request.state, element.address, lowering.next_generation(element.address))
         else:
-            key = row.key if row is not None else _key(request.state, element.address, 1)
+            key = (
+                row.key
+                if row is not None
+                else _key(request.state, element.address, lowering.generation(element.address))
+            )
         # A shared path is asked about under the name that we would have there, to learn whether we are among its users.
         args = msgspec.convert(_constant(lowering.args(element)), kind.element.cls)
         out.append(Query(id=element.address, kind=element.kind, identity=identity, key=key, args=args))
+        if row is not None and element.kind == row.kind == "storage" and row.identity == identity:
+            lowered = lowering.args(element)
+            if effect_of(changes_of(element, lowered, row, Absent())) == "replace":
+                # Its replacement gets a name of its own, and somebody may have that already.
+                place = lowering.next_identity(element.address)
+                key = _key(request.state, element.address, lowering.next_generation(element.address))
+                out.append(Query(id=element.address + NEXT, kind="storage", identity=place, key=key, args=args))
         if element.kind == "executor" and element.verb != "existing":
             out += _foresee(element, steps.get(element.address, ()), lowering, identity)
     for row in request.state.objects:
@@ -131,12 +148,12 @@ class _Builder:
         capabilities: Capabilities,
     ) -> None:
         self.composition = composition
-        self.request = request
+        self.request, self.renames = _renamed(composition, request)
         self.observed = observed
         self.findings = findings
         self.capabilities = capabilities
-        self.rows = _rows(request.state)
-        self.lowering = _lowering(composition, request)
+        self.rows = _rows(self.request.state)
+        self.lowering = _lowering(composition, self.request)
         self.out = Report(request.script)
         self.steps: dict[tuple[str, ...], Step] = {}
         self.replaced: dict[str, str] = {}
@@ -151,7 +168,9 @@ class _Builder:
         self.waits: dict[str, list[WaitDecl]] = {}
         for wait in composition.waits:
             self.waits.setdefault(wait.executor, []).append(wait)
+        self._segments: dict[str, str] | None = None
         self.removal = Removal(self)
+        self.executors = Executors(self)
 
     def run(self) -> Planned:
         self.confirm()
@@ -161,9 +180,10 @@ class _Builder:
         for element in needed_first(elements):
             self.plan_element(element)
         for element in elements:
-            if element.kind == "executor" and element.verb != "existing":
-                self.plan_executor(element)
+            if element.kind in ("executor", "template") and element.verb != "existing":
+                self.executors.plan(element)
         self.removal.plan()
+        self.executors.settle()
         operations = self.in_order()
         plan = plan_of(
             self.request,
@@ -171,6 +191,7 @@ class _Builder:
             operations,
             outputs={one.name: self.lowering.value(one.value) for one in self.composition.outputs},
             findings=self.findings,
+            verifies=verifies_of(self.composition.verifies, self.place),
         )
         return Planned(plan=plan, diagnostics=self.out.freeze())
 
@@ -179,6 +200,13 @@ class _Builder:
     def confirm(self) -> None:
         """The environment's findings become diagnostics where they forbid, each at the element that it is about."""
         self.add(("confirm",), (-1,), set(), None, action="confirm", kind="environment", address="")
+        self.renames.report(self.out)
+        if self.renames:
+            args = {"moves": self.renames.moves, "settled": list(self.renames.settled)}
+            steps = self.renames.steps()
+            self.add(
+                ("rename",), (-1, 1), set(), None, action="rename", kind="state", address="", args=args, steps=steps
+            )
         for finding in self.findings:
             if finding.level == "ok":
                 continue
@@ -206,10 +234,17 @@ class _Builder:
             first = seen.setdefault(key, element)
             if first is not element:
                 label = Label(source=first.head.source, span=first.head.span, text="the first of them")
+                old = next((one for one in (first, element) if self.lowering.named(one.address) != one.address), None)
+                hint = (
+                    f"`{old.address}` keeps the name that it was made with; give the other one a `name:`"
+                    if old
+                    else None
+                )
                 self.say(
                     codes.SAME_NAME,
                     element.head,
                     f"`{element.address}` and `{first.address}` are both {key[1]}",
+                    hint=hint,
                     labels=(label,),
                 )
 
@@ -228,18 +263,20 @@ class _Builder:
 
     def decide(self, element: ElementDecl) -> None:
         kind = KINDS[element.kind]
-        self.supported(element)
-        if element.address + HANDLE in self.rows and element.kind != "executor":
+        if not self.supported(element):
+            return
+        row = self.rows.get(element.address)
+        composed = row.kind if row is not None else "executor"
+        if element.address + HANDLE in self.rows and element.kind != composed:
             self.say(
                 codes.WRONG_TYPE,
                 element.head,
-                f"`{element.address}` was an executor; remove it before it becomes a {element.kind}",
+                f"`{element.address}` was {_a(composed)}; remove it before it becomes {_a(element.kind)}",
             )
-        row = self.rows.get(element.address)
         if row is not None and row.kind != element.kind:
             # Another kind under the same address is another object: the old one goes as if its statement had gone.
             self.removal.extra.append(row)
-            self.lowering.generations[element.address] = row.generation + 1
+            self.lowering.generations[element.address] = self.lowering.next_generation(element.address)
             row = None
         if kind.recorded:
             self.plan_record(element, row)
@@ -256,10 +293,16 @@ class _Builder:
         else:
             self.plan_known(element, row, seen)
 
-    def supported(self, element: ElementDecl) -> None:
+    def supported(self, element: ElementDecl) -> bool:
+        """Report what the driver cannot do for an element; whether it has such elements at all."""
         can = self.capabilities
         if element.kind not in can.kinds:
-            self.say(codes.UNSUPPORTED, element.head, f"the {can.driver} portlayer has no {element.kind}")
+            why = f": {can.declined[element.kind]}" if element.kind in can.declined else ""
+            self.say(codes.UNSUPPORTED, element.head, f"the {can.driver} portlayer has no {element.kind}{why}")
+            return False
+        if "parent" in element.body and element.kind == "executor" and "template" not in can.kinds:
+            why = f": {can.declined['template']}" if "template" in can.declined else ""
+            self.say(codes.UNSUPPORTED, element.spans["parent"], f"the {can.driver} portlayer has no template{why}")
         at = element.body.get("at")
         if element.kind == "location" and isinstance(at, str):
             scheme = at.partition("://")[0]
@@ -282,6 +325,7 @@ class _Builder:
                 element.spans["isolation"],
                 f"the {can.driver} portlayer does not isolate on the level of the {isolation.case} here",
             )
+        return True
 
     def plan_record(self, element: ElementDecl, row: ObjectRow | None) -> None:
         """A task has no object on the platform: the state has it, and the commit that joins it carries it out."""
@@ -443,8 +487,8 @@ class _Builder:
         if seen.owner is not None and seen.owner.lineage != self.request.state.lineage:
             self.only_additions(element, args, seen)
             return
-        changes = (*changes_of(element, args, row, seen), *marks_of(element, row))
-        if element.kind in ("executor", "network") and row.args.get("inside") != args.get("inside"):
+        changes = (*changes_of(element, args, row, seen, self.segments()), *marks_of(element, row))
+        if element.kind in ("executor", "template", "network") and row.args.get("inside") != args.get("inside"):
             # Their name there does not tell what they are in, so the identity shows no move.
             before, after = (v.quoted(str(one.get("inside"))) for one in (row.args, args))
             changes = (*changes, Change(path="inside", before=before, after=after, effect="replace"))
@@ -507,7 +551,7 @@ class _Builder:
     def inside_replaced(self, element: ElementDecl) -> list[str]:
         """The clauses that name something which has to go before it comes back: what is in it cannot stay."""
         out = []
-        for name in ("inside", "at"):
+        for name in ("inside", "at", "parent"):
             value = element.body.get(name)
             if isinstance(value, v.ElementRef) and value.address in self.removed_first:
                 out.append(name)
@@ -520,7 +564,7 @@ class _Builder:
             return
         args = self.lowering.args(element)
         where = next((name for name in ("at", "inside", "name") if args.get(name) != row.args.get(name)), "name")
-        self.lowering.generations[element.address] = row.generation + 1
+        self.lowering.generations[element.address] = self.lowering.next_generation(element.address)
         change = Change(
             path=where, before=row.identity, after=self.lowering.identity(element.address), effect="replace"
         )
@@ -555,7 +599,7 @@ class _Builder:
             )
             return
         self.replaced[element.address] = changes[0].path
-        self.lowering.generations[element.address] = row.generation + 1
+        self.lowering.generations[element.address] = self.lowering.next_generation(element.address)
         args = self.lowering.args(element)
         if self.lowering.identity(element.address) == row.identity:
             if row.retain:
@@ -569,6 +613,8 @@ class _Builder:
                 )
                 return
             self.removed_first.add(element.address)
+        elif self.occupied(element):
+            return
         self.add_element(
             element,
             "create" if element.verb != "adopt" else "adopt",
@@ -579,12 +625,30 @@ class _Builder:
         )
         self.removal.replaced.append(row)
 
+    def occupied(self, element: ElementDecl) -> bool:
+        """Report that the name which a replacement is to have is somebody's."""
+        seen = self.observed.get(element.address + NEXT)
+        identity = self.lowering.identity(element.address)
+        if not isinstance(seen, Present) or self.owned(seen, element.address) or seen.claimable:
+            return False
+        if seen.owner is not None:
+            self.foreign(element, identity, seen)
+        else:
+            self.say(
+                codes.ALREADY_EXISTS,
+                self.place_of(element),
+                f"the replacement of `{element.address}` would be {identity}, and that exists already",
+                hint="nobody's record says whose it is; move it away, or give the storage another `name:`",
+            )
+        return True
+
     def owned(self, seen: Present, address: str) -> bool:
         lineage = self.request.state.lineage
         if not lineage:
             return False
         tags = [seen.owner] if seen.owner is not None else []
-        return any(one.lineage == lineage and one.address == address for one in (*tags, *seen.sharers))
+        named = self.lowering.named(address)
+        return any(one.lineage == lineage and one.address == named for one in (*tags, *seen.sharers))
 
     def add_element(
         self,
@@ -596,13 +660,17 @@ class _Builder:
         note: str = "",
         **fields: Any,
     ) -> None:
-        needs: set[tuple[str, ...]] = {
-            self.step_for(one, fact=False) for one in element.needs if one != element.address
-        }
+        # Segments that its rules name need not be there before it, or two could not name each other: see `rules`.
+        named = {one.address for one in v.leaves(element.body.get("rules", ())) if isinstance(one, v.ElementRef)}
+        needs: set[tuple[str, ...]] = {self.step_for(one) for one in element.needs - named if one != element.address}
         for value in element.body.values():
             needs |= self.facts_in(value)
         needs |= self.later(element)
+        if action in ("create", "adopt") and "rules" in args:
+            fields["steps"] = self.rule_steps(element, args["rules"])
         fields.setdefault("notes", (note,) if note else ())
+        if self.renames.moves.get(element.was) == element.address:
+            fields["because"] = (f"renamed from `{element.was}`", *fields.get("because", ()))
         self.add(
             ("element", element.address),
             (element.order,),
@@ -620,219 +688,50 @@ class _Builder:
             **fields,
         )
 
-    # ---- executors and their handles -------------------------------------------------------------------------------
+    def segments(self) -> dict[str, str]:
+        """The addresses of segments by what they are called there: as rules call them, and as they are written."""
+        if self._segments is None:
+            of_rows = {row.identity: row.address for row in self.rows.values() if row.kind == "segment"}
+            of_elements = {
+                self.lowering.identity(one.address): one.address
+                for one in self.composition.elements.values()
+                if one.kind == "segment"
+            }
+            self._segments = of_rows | of_elements
+        return self._segments
 
-    def plan_executor(self, element: ElementDecl) -> None:
-        """The commit of an executor's handles, and the power state and waits around it."""
-        handles = sorted(self.handles.get(element.address, ()), key=lambda one: one.order)
-        row = self.rows.get(element.address + HANDLE)
-        if row is not None and row.generation != self.lowering.generation(element.address):
-            self.removal.extra.append(row)  # it went with the executor that it belonged to
-            row = None
-        seen = self.observed.get(element.address)
-        fresh = ("element", element.address) in self.steps and (
-            self.steps["element", element.address].fields["action"] in ("create", "adopt")
+    def rule_steps(self, element: ElementDecl, rules: list[Any]) -> tuple[Substep, ...]:
+        """The rules of a new segment, each with its line."""
+        return tuple(
+            Substep(text=shown(rule, self.segments()), mark="+", line=self.line(where_of(element, place)))
+            for place, rule in enumerate(rules)
         )
-        running = isinstance(seen, Present) and seen.state == "running" and not fresh
-        changed = False
-        if handles or row is not None:
-            # An executor that is made anew has nothing of the composition that was committed to the one before it.
-            changed = self.plan_commit(element, handles, None if fresh else row, running)
-        self.plan_power(element, running, changed)
-
-    def plan_commit(
-        self, element: ElementDecl, handles: list[HandleDecl], row: ObjectRow | None, running: bool
-    ) -> bool:
-        joins = [step for handle in handles for step in handle.steps if isinstance(step, JoinStep)]
-        binds = {
-            (step.address, step.role if step.kind != "executor" else ""): step
-            for handle in handles
-            for step in handle.steps
-            if isinstance(step, BindStep)
-        }
-        args = self.lowering.commit(element, joins, binds)
-        notes, implied = kept(element, joins, binds, self.composition, self.capabilities, self.say)
-        notes = (*notes, *self.addresses(element, joins, binds))
-        needs: set[tuple[str, ...]] = {("element", element.address)}
-        for handle in handles:
-            for step in handle.steps:
-                needs |= {self.step_for(one, fact=False) for one in step.needs if one != element.address}
-                for value in step.body.values():
-                    needs |= {
-                        self.step_for(one.address, fact=True) for one in v.leaves(value) if isinstance(one, v.Unknown)
-                    }
-            needs |= self.later(handle)
-        needs.discard(("commit", element.address))
-        changes = commit_changes(args, row.args) if row is not None else ()
-        action = "none" if row is not None and not changes else "commit"
-        steps = commit_steps(joins, binds, args, row.args if row is not None else None, implied, self.line)
-        if action == "commit" and running:
-            needs.add(("stop", element.address))
-            self.add(
-                ("stop", element.address),
-                (handles[0].order if handles else element.order, -1),
-                {("element", element.address)},
-                handles[0].head if handles else element.head,
-                action="stop",
-                kind="power",
-                address=element.address,
-                generation=self.lowering.generation(element.address),
-                identity=self.lowering.identity(element.address),
-                args={"executor": self.lowering.identity(element.address)},
-                because=tuple(
-                    dict.fromkeys(f"{one.path} changes, which a running executor cannot take" for one in changes)
-                )[:3],
-            )
-        head = handles[0] if handles else None
-        self.add(
-            ("commit", element.address),
-            (head.order if head is not None else element.order,),
-            needs,
-            head.head if head is not None else element.head,
-            action=action,
-            kind="handle",
-            address=element.address + HANDLE,
-            generation=self.lowering.generation(element.address),
-            identity=self.lowering.identity(element.address),
-            args=args,
-            changes=changes,
-            because=reasons_of(changes),
-            steps=steps,
-            notes=notes,
-            expect=self.opened_on(element) if action == "commit" else "",
-        )
-        return action == "commit"
-
-    def opened_on(self, element: ElementDecl) -> str:
-        """The version of the executor that its handle is opened on; empty for one that this plan makes."""
-        seen = self.observed.get(element.address)
-        made = (
-            self.steps["element", element.address].fields["action"] in ("create", "adopt")
-            if ("element", element.address) in self.steps
-            else True
-        )
-        return seen.version if isinstance(seen, Present) and not made else ""
-
-    def addresses(
-        self, element: ElementDecl, joins: list[JoinStep], binds: dict[tuple[str, str], BindStep]
-    ) -> list[str]:
-        """What each address of the script is on the platform, where that is another one."""
-        seen = self.observed.get(element.address + HANDLE)
-        told = seen.facts.get("address", {}) if isinstance(seen, Absent | Present) else {}
-        by_address: dict[str, list[JoinStep]] = {}
-        for join in joins:
-            if join.kind == "network" and join.role in told and (join.address, join.role) in binds:
-                by_address.setdefault(told[join.role], []).append(join)
-        out: list[str] = []
-        for address, joined in by_address.items():
-            ips = [binds[one.address, one.role].body.get("ip") for one in joined]
-            ip = next((one for one in ips if isinstance(one, v.VariantValue)), None)
-            written = ip.fields.get("address") if ip is not None and ip.case == "static" else None
-            roles = ", ".join(one.role for one in joined)
-            out.append(f"{roles}: {written or 'dhcp'} answers on {address}")
-        return out
-
-    def plan_power(self, element: ElementDecl, running: bool, changed: bool) -> None:
-        powers = self.powers.get(element.address, [])
-        waits = self.waits.get(element.address, [])
-        identity = self.lowering.identity(element.address)
-        common: dict[str, Any] = {
-            "kind": "power",
-            "address": element.address,
-            "identity": identity,
-            "args": {"executor": identity},
-            "generation": self.lowering.generation(element.address),
-        }
-        composed: set[tuple[str, ...]] = {("element", element.address), ("commit", element.address)}
-        composed &= set(self.steps)
-        wanted = powers[-1] if powers else None
-        loaded = any(
-            isinstance(step, JoinStep) and step.role == "loader"
-            for handle in self.handles.get(element.address, ())
-            for step in handle.steps
-        )
-        if wanted is None and running and changed and loaded:
-            self.add(
-                ("start", element.address),
-                (10**9, element.order),
-                composed,
-                element.head,
-                action="start",
-                because=("it was running",),
-                **common,
-            )
-        elif wanted is not None and wanted.switch == "start":
-            failed = running and not changed and bool(waits) and self.state_of(element) in ("degraded", "failed")
-            if failed:
-                # A wait for it would never end: what ended is not started again but by a start of the whole.
-                self.add(
-                    ("stop", element.address), (wanted.order, -1), set(composed), wanted.where,
-                    action="stop", because=("a task of it has failed",), **common,
-                )  # fmt: skip
-                composed = {*composed, ("stop", element.address)}
-            action = "none" if running and not changed and not failed else "start"
-            because = ("restart: its composition changes",) if running and changed else ()
-            changed = changed or failed
-            self.add(
-                ("start", element.address),
-                (wanted.order,),
-                composed | self.later(wanted),
-                wanted.where,
-                action=action,
-                because=because,
-                **common,
-            )
-        elif wanted is not None and running:
-            already = ("stop", element.address) in self.steps
-            if not already:
-                self.add(
-                    ("stop", element.address),
-                    (wanted.order,),
-                    composed | self.later(wanted),
-                    wanted.where,
-                    action="stop",
-                    because=("the script stops it",),
-                    **common,
-                )
-        for wait in waits:
-            state = self.state_of(element)
-            waiting = changed or not running or STATES.get(state, 0) < STATES[wait.state]
-            self.add(
-                ("wait", str(wait.order)),
-                (wait.order,),
-                {name for name in [("start", element.address)] if name in self.steps} | self.later(wait),
-                wait.where,
-                action="wait" if waiting else "none",
-                kind="wait",
-                address=wait.task or element.address,
-                generation=self.lowering.generation(element.address),
-                identity=identity,
-                args={"executor": identity, "task": wait.task, "state": wait.state, "within": wait.within},
-            )
-
-    def state_of(self, element: ElementDecl) -> str:
-        """How an executor is, as its facts say; empty where it is not there."""
-        seen = self.observed.get(element.address)
-        return str(seen.facts.get("state", "")) if isinstance(seen, Present) else ""
 
     # ---- order -----------------------------------------------------------------------------------------------------
 
-    def step_for(self, address: str, *, fact: bool) -> tuple[str, ...]:
-        """The step after which an element is there, or after which its facts are known."""
+    def step_for(self, address: str) -> tuple[str, ...]:
+        """The step after which an element is there; a template of ours is when it is frozen."""
         element = self.composition.elements.get(address)
-        if fact and element is not None and element.kind == "executor" and address in self.handles:
-            return ("commit", address)
-        return ("element", address)
+        frozen = element is not None and element.kind == "template" and element.verb != "existing"
+        return ("freeze" if frozen else "element", address)
 
-    def facts_in(self, value: Any) -> set[tuple[str, ...]]:
-        """The steps after which the facts in a value are known."""
-        return {self.step_for(one.address, fact=True) for one in v.leaves(value) if isinstance(one, v.Unknown)}
+    def facts_in(self, value: Any, besides: str = "") -> set[tuple[str, ...]]:
+        """The steps after which the facts in a value are known, but for those of the element `besides`."""
+        out: set[tuple[str, ...]] = set()
+        for one in v.leaves(value):
+            if isinstance(one, v.Unknown) and one.address != besides:
+                element = self.composition.elements.get(one.address)
+                composed = element is not None and element.kind == "executor" and one.address in self.handles
+                out.add(("facts", one.address, *one.args[:1]) if composed else self.step_for(one.address))
+        return out
 
     def later(self, item: Any) -> set[tuple[str, ...]]:
         """What an item comes after though nothing in it says so: waits before it, and `@after`."""
         out: set[tuple[str, ...]] = {("wait", str(order)) for order in item.waits}
         for address in getattr(item, "after", ()):
-            out.add(("commit", address) if address in self.handles else ("element", address))
+            element = self.composition.elements.get(address)
+            composed = element is not None and element.kind == "executor" and address in self.handles
+            out.add(("composed", address, str(item.order)) if composed else self.step_for(address))
         return out
 
     def add(
@@ -846,6 +745,10 @@ class _Builder:
         self.steps[name] = Step(name=name, order=order, needs=needs, where=where, fields=fields)
 
     def in_order(self) -> tuple[Operation, ...]:
+        if self.renames:
+            for name, step in self.steps.items():
+                if name not in (("confirm",), ("rename",)):
+                    step.needs.add(("rename",))
         ordered = in_order(self.steps)
         if ordered.ring:
             self.report_ring(ordered.ring)
@@ -912,13 +815,24 @@ def _whose(seen: Present, request: Request) -> str:
     return f"`{owner.address}` of {'another' if same else 'the'} deployment `{owner.deployment}`"
 
 
+def _a(kind: str) -> str:
+    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
+
+
 def holds_data(args: dict[str, Any]) -> bool:
     """Whether a storage has data that no archive can bring back: it was made with space and without content."""
     return "free" in args and "data" not in args
 
 
 def _lowering(composition: Composition, request: Request) -> Lowering:
-    return Lowering(composition, request.deployment, _rows(request.state), request.secret_digest)
+    rows, stamps = _rows(request.state), stamped(request.state.objects)
+    return Lowering(composition, request.deployment, rows, request.secret_digest, stamps)
+
+
+def _renamed(composition: Composition, request: Request) -> tuple[Request, Renames]:
+    """The request as it is when everything is renamed that is to be, and what that is."""
+    renames = renames_of(composition.elements.values(), request.state)
+    return msgspec.structs.replace(request, state=renames.applied(request.state)) if renames else request, renames
 
 
 def _rows(state: Deployment) -> dict[str, ObjectRow]:

@@ -6,7 +6,7 @@ back; else, and for what only apply filled in, the state's.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from vchlang import values as v
@@ -16,14 +16,24 @@ from vchlang.kinds.world import Observation, Present
 from vchlang.plan.lower import show_lowered
 from vchlang.plan.lowered import is_open
 from vchlang.plan.model import Change, Substep
+from vchlang.plan.rules import rule_changes
 from vchlang.state.store import ObjectRow
 
 _WORST = ("update", "restart", "replace", "never")
 _PLACES = ("inside", "at", "name")
 
 
-def changes_of(element: ElementDecl, args: dict[str, Any], row: ObjectRow, seen: Observation) -> tuple[Change, ...]:
-    """The fields of an element that differ, but for where it is and what it is called, which the planner compares."""
+def changes_of(
+    element: ElementDecl,
+    args: dict[str, Any],
+    row: ObjectRow,
+    seen: Observation,
+    segments: Mapping[str, str] | None = None,
+) -> tuple[Change, ...]:
+    """The fields of an element that differ, but for where it is and what it is called, which the planner compares.
+
+    segments: their addresses by identity, which rules are shown with.
+    """
     params = KINDS[element.kind].element.params
     told = seen.fields if isinstance(seen, Present) else {}
     out: list[Change] = []
@@ -35,7 +45,9 @@ def changes_of(element: ElementDecl, args: dict[str, Any], row: ObjectRow, seen:
         current = told[name] if param.compared and not pending and name in told else row.args.get(name)
         if name not in told and name not in row.args:
             current = _default(param)
-        if not same(current, wanted):
+        if element.kind == "segment" and name == "rules":
+            out += rule_changes(current, wanted, segments or {})
+        elif not same(current, wanted):
             out += _parts(name, current, wanted, param)
     return tuple(out)
 
@@ -116,9 +128,18 @@ def reasons_of(changes: tuple[Change, ...]) -> tuple[str, ...]:
 # ---- commits -------------------------------------------------------------------------------------------------------
 
 
-def commit_changes(wanted: dict[str, Any], current: dict[str, Any]) -> tuple[Change, ...]:
-    """What differs between two compositions: memberships that came and went, and fields of those that stayed."""
+def commit_changes(
+    wanted: dict[str, Any], current: dict[str, Any], tasks: dict[str, str] | None = None
+) -> tuple[Change, ...]:
+    """What differs between two compositions: memberships that came and went, and fields of those that stayed.
+
+    tasks: the addresses of those that are called otherwise in a composition.
+    """
     out: list[Change] = []
+
+    def called(key: tuple[str, str]) -> str:
+        return _called(((tasks or {}).get(key[0], key[0]), key[1]))
+
     params = KINDS["executor"].bind
     assert params is not None
     for name in ("on_failure", "isolation", "name", "executor"):
@@ -132,11 +153,11 @@ def commit_changes(wanted: dict[str, Any], current: dict[str, Any]) -> tuple[Cha
     want = {_membership(one): one for one in wanted.get("members", ())}
     for key, one in want.items():
         if key not in have:
-            out.append(Change(path=_called(key), before="not joined", after="joined", effect="restart"))
+            out.append(Change(path=called(key), before="not joined", after="joined", effect="restart"))
         else:
-            out += _member_changes(_called(key), have[key], one)
+            out += _member_changes(called(key), have[key], one)
     out += [
-        Change(path=_called(key), before="joined", after="not joined", effect="restart")
+        Change(path=called(key), before="joined", after="not joined", effect="restart")
         for key in have
         if key not in want
     ]
@@ -194,15 +215,15 @@ def commit_steps(
     want = {_membership(one): one for one in wanted.get("members", ())}
     out: list[Substep] = []
     for step in binds.values():
-        if step.kind == "executor":
+        if step.kind in ("executor", "template"):
             mine, theirs = wanted.get("compute", {}), (current or {}).get("compute", {})
             mark = " " if mine == theirs and current is not None else "+" if current is None else "~"
             out.append(
                 Substep(text=f"bind {step.address}{_with(mine, 'executor', 'bind')}", mark=mark, line=line(step.where))
             )
-    for join in joins:
+    for join, member in zip(joins, wanted.get("members", ()), strict=True):
         key = join.address, join.role
-        member, old = want[key], have.get(key)
+        old = have.get(_membership(member))
         as_role = f" as {join.role}" if join.role else ""
         parts = [f"join {join.address}{as_role}{_with(member.get('join', {}), join.kind, 'join')}"]
         bind = binds.get(key)
@@ -215,9 +236,7 @@ def commit_steps(
             text += f"   ⟵ {implied[key]}"
         mark = "+" if old is None else " " if not _member_changes("", old, member) else "~"
         out.append(Substep(text=text, mark=mark, line=line(join.where)))
-    for key in have:
-        if key not in want:
-            out.append(Substep(text=f"unbind and leave {_called(key)}", mark="-"))
+    out += [Substep(text=f"unbind and leave {_called(key)}", mark="-") for key in have if key not in want]
     return tuple(out)
 
 

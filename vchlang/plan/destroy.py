@@ -13,7 +13,7 @@ from vchlang.diagnostics import Report
 from vchlang.kinds.schema import KINDS
 from vchlang.kinds.world import Observation, Present, Query, Unknown
 from vchlang.plan.model import Operation
-from vchlang.plan.removal import RANK, keeping, names_of, removal_action, users_of
+from vchlang.plan.removal import RANK, is_on, keeping, names_of, removal_action, users_of
 from vchlang.plan.request import Planned, Request, plan_of
 from vchlang.state.store import HANDLE, ObjectRow
 from vchlang.text import Span
@@ -71,10 +71,10 @@ def destroy(request: Request, observed: dict[str, Observation]) -> Planned:
             for one in users.get(names_of(row), ())
             if one.kind == "handle" and (executor := (one.address.removesuffix(HANDLE), one.generation)) in ids
         ]
-        if row.kind == "executor":
+        if row.kind in ("executor", "template"):
             handle = (row.address + HANDLE, row.generation)
             needs += [ids[handle]] if handle in ids else []
-            if isinstance(seen, Present) and seen.state == "running" and action in ("delete", "release"):
+            if is_on(row, seen) and action in ("delete", "release"):
                 needs.append(
                     add(
                         action="stop",

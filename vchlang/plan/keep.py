@@ -32,7 +32,11 @@ def kept(
     say: reports a diagnostic, as `say(code, where, message, hint=…)`.
     """
     promises: dict[str, dict[str, None]] = {}
-    for step in binds.values():
+    # Of a driver that has no segments, each segment of the script is refused already.
+    steps: list[JoinStep | BindStep] = [*binds.values()]
+    entering = [(one, one.body["segment"]) for one in joins if "segment" in one.body]
+    steps += [one for one, into in entering if "segment" in capabilities.kinds or not isinstance(into, v.ElementRef)]
+    for step in steps:
         for promise, where in _promises(step):
             level = capabilities.promises.get(promise)
             if level is None:
@@ -48,15 +52,17 @@ def kept(
     return notes, _requirements(joins, composition, capabilities, say)
 
 
-def _promises(step: BindStep) -> list[tuple[str, Where]]:
+def _promises(step: JoinStep | BindStep) -> list[tuple[str, Where]]:
     out: list[tuple[str, Where]] = []
     body, spans = step.body, step.spans
+    if isinstance(step, JoinStep):
+        return [("segment", spans["segment"])]
     if step.kind == "storage":
         mode = body.get("mode")
         if isinstance(mode, v.VariantValue) and mode.case != "read_write":
             out.append((mode.case, spans["mode"]))
         out += [(name, spans[name]) for name in ("noexec", "squash") if body.get(name) is True]
-    elif step.kind == "executor":
+    elif step.kind in ("executor", "template"):
         out += [(name, spans[name]) for name in ("cpus", "memory") if name in body]
     elif step.kind == "task":
         out += [(word, spans[name]) for name, word in _OF_TASKS.items() if name in body]

@@ -14,7 +14,9 @@ import msgspec
 
 from vchlang import values as v
 from vchlang.analysis.program import BindStep, Composition, ElementDecl, JoinStep
+from vchlang.analysis.renames import label_of
 from vchlang.kinds.schema import KINDS, Param
+from vchlang.plan.rules import lowered
 from vchlang.state.store import ObjectRow
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -24,16 +26,23 @@ class Lowering:
     """Lowers the values of one composition.
 
     generations: of each address, the one that is planned; it is part of the name of a storage that was replaced.
-    digest: a keyed digest of a secret's value.
+    digest: a keyed digest of a secret's value. stamps: the last generation of each address that stands on an object
+    which has another one by now.
     """
 
     def __init__(
-        self, composition: Composition, deployment: str, rows: dict[str, ObjectRow], digest: Callable[[v.Secret], str]
+        self,
+        composition: Composition,
+        deployment: str,
+        rows: dict[str, ObjectRow],
+        digest: Callable[[v.Secret], str],
+        stamps: dict[str, int],
     ) -> None:
         self.composition = composition
         self.deployment = deployment
         self.rows = rows
         self.digest = digest
+        self.stamps = stamps
         self.generations: dict[str, int] = {}
         self._identities: dict[tuple[str, int], str] = {}
         self._loaders: dict[str, str] | None = None
@@ -90,8 +99,29 @@ class Lowering:
         """The generation that is planned: what is there, unless the plan replaces it."""
         if address not in self.generations:
             row = self.rows.get(address)
-            self.generations[address] = row.generation if row is not None else 1
+            self.generations[address] = row.generation if row is not None else self.next_generation(address)
         return self.generations[address]
+
+    def next_generation(self, address: str) -> int:
+        """The one after all that there are, and after those that carry this address and have another one by now."""
+        row = self.rows.get(address)
+        return 1 + max(row.generation if row is not None else 0, self.stamps.get(address, 0))
+
+    def next_identity(self, address: str) -> str:
+        """The name that an element's replacement would have."""
+        planned = self.generation(address)
+        self.generations[address] = self.next_generation(address)
+        try:
+            return self.identity(address)
+        finally:
+            self.generations[address] = planned
+
+    def named(self, address: str) -> str:
+        """The address that an object's names on the platform come from: of a renamed one, that it was made with."""
+        row = self.rows.get(address)
+        if row is not None and row.stamp and row.generation == self.generation(address):
+            return row.stamp
+        return address
 
     def identity(self, address: str) -> str:
         """The unique name of an element on the platform."""
@@ -114,10 +144,14 @@ class Lowering:
                 return at if at is not None else self.name(element)
             case "storage":
                 return f"{inside}/{self.name(element)}"
-            case "executor":
+            case "segment":
+                return f"{inside}/{self.name(element)}"
+            case "executor" | "template":
                 return f"{at if at is not None else self._loader_location(element)}/{self.name(element)}"
             case _:
-                return element.address
+                # A task is known to its executor by this name.
+                named, generation = self.named(element.address), self.generation(element.address)
+                return f"{named}.{generation}" if generation > 1 and named == element.address else named
 
     def _place(self, value: Any) -> str | None:
         if isinstance(value, v.ElementRef):
@@ -125,7 +159,7 @@ class Lowering:
         return value if isinstance(value, str) else None
 
     def _loader_location(self, element: ElementDecl) -> str:
-        """Where an executor's own files go when the script does not say: to its loader's location."""
+        """Where an executor's own files go when the script does not say: to its loader's location, or its parent's."""
         if self._loaders is None:
             self._loaders = {
                 handle.executor: step.address
@@ -134,17 +168,25 @@ class Lowering:
                 if isinstance(step, JoinStep) and step.role == "loader"
             }
         loader = self.composition.elements.get(self._loaders.get(element.address, ""))
-        return (self._place(loader.body.get("inside")) if loader is not None else None) or ""
+        if loader is not None:
+            return self._place(loader.body.get("inside")) or ""
+        ref = element.body.get("parent")
+        parent = self.composition.elements.get(ref.address) if isinstance(ref, v.ElementRef) else None
+        if parent is None:
+            return ""
+        at = self._place(parent.body.get("at"))
+        return at if at is not None else self._loader_location(parent)
 
     def name(self, element: ElementDecl) -> str:
         """What the element is called there: `name:`, else the deployment's name and its address."""
         given = element.body.get("name")
+        named = self.named(element.address)
         if isinstance(given, str):
             base = given
         elif element.verb in ("adopt", "existing"):
-            base = element.label
+            base = element.label if named == element.address else label_of(named)
         else:
-            base = _UNSAFE.sub("-", f"{self.deployment}-{element.address}").strip("-.")
+            base = _UNSAFE.sub("-", f"{self.deployment}-{named}").strip("-.")
         generation = self.generation(element.address)
         # A new storage is made while the old one still is there, so it has a name of its own.
         return f"{base}.{generation}" if generation > 1 and element.kind == "storage" else base
@@ -154,10 +196,13 @@ class Lowering:
     def args(self, element: ElementDecl) -> dict[str, Any]:
         """The arguments of an element's operations: what the script writes, and the places and name it comes to."""
         params = KINDS[element.kind].element.params
-        out = self.fields(element.body, params)
+        body = element.body
+        out = self.fields({name: one for name, one in body.items() if name != "rules"}, params)
+        if element.kind == "segment" and ("rules" in body or element.verb in ("create", "ensure")):
+            out["rules"] = [lowered(rule, self.identity) for rule in body.get("rules", ())]
         if "name" in params and not (element.kind in ("pool", "network") and "at" in out):
             out["name"] = self.name(element)
-        if element.kind == "executor" and "at" not in out:
+        if element.kind in ("executor", "template") and "at" not in out:
             out["at"] = self._loader_location(element)
         return out
 
@@ -176,7 +221,9 @@ class Lowering:
         return out
 
     def _member(self, join: JoinStep, bind: BindStep | None) -> dict[str, Any]:
-        out: dict[str, Any] = {"kind": join.kind, "address": join.address}
+        # Its executor knows a task by a name that it keeps; anything else, by where it is.
+        address = self.identity(join.address) if join.kind == "task" else join.address
+        out: dict[str, Any] = {"kind": join.kind, "address": address}
         match join.kind:
             case "storage":
                 out |= {"url": self.identity(join.address), "role": join.role, "join": self._step(join)}

@@ -54,6 +54,18 @@ def refs(value: Any) -> Iterator[Ref]:
             return
 
 
+def part_of(facts: dict[str, Any], ref: Ref) -> Any:
+    """A fact of those of its element; one that is called is a mapping by what it is called with. NotKnown without it."""
+    if ref.fact not in facts:
+        raise NotKnown(ref)
+    value = facts[ref.fact]
+    for one in ref.args:
+        if not isinstance(value, dict) or one not in value:
+            raise NotKnown(ref)
+        value = value[one]
+    return value
+
+
 def has_secret(value: Any) -> bool:
     """Whether a secret stands anywhere in a value."""
     match value:

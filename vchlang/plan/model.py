@@ -22,6 +22,7 @@ VERSION = 1
 
 ACTIONS = (
     "confirm",
+    "rename",
     "read",
     "create",
     "adopt",
@@ -29,6 +30,7 @@ ACTIONS = (
     "stop",
     "commit",
     "start",
+    "freeze",
     "wait",
     "delete",
     "release",
@@ -36,7 +38,8 @@ ACTIONS = (
     "none",
 )
 """What an operation does. `none` changes nothing and stays in the plan with its reason; `forget` only drops the state's
-record of what is gone, or of what the platform has no object for."""
+record of what is gone, or of what the platform has no object for. `rename` changes addresses in the state, all in one
+transaction and before everything else: `args` has `moves`, new by old address, and `settled`."""
 
 CHANGING = frozenset(ACTIONS) - {"confirm", "read", "none"}
 """Actions after which something is different; a plan of none of these is empty. A `wait` for what is so already is
@@ -77,6 +80,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     kind, address, generation, identity: which object; identity is its unique name on the platform.
     origin: how the object came to us: created, adopted or found. spec: digest of `args`.
     expect: the object's version when the plan was made, empty where there was none. because: reasons, nearest first.
+    part: of a commit that others of the same executor follow, its number; 0 for the last one, which has everything.
     """
 
     id: str
@@ -96,6 +100,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     retain: bool = False
     spec: str = ""
     expect: str = ""
+    part: int = 0
     place: Place | None = None
 
 
@@ -107,11 +112,33 @@ class Input(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
 
 
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a condition, as written, and as an expression that gives its value."""
+
+    text: str
+    value: Any
+
+
+class Verify(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked when everything is applied. Its expressions are in the form of `plan/verifies.py`.
+
+    text: the condition as written. instance: the address of the instance that it stands in; empty in the script itself.
+    shown: parts whose values say why it does not hold.
+    """
+
+    text: str
+    condition: Any
+    message: Any = None
+    shown: tuple[Shown, ...] = ()
+    instance: str = ""
+    place: Place | None = None
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that apply needs, and what it must still find unchanged.
 
     lineage: of the deployment; empty until its first apply, which draws it. serial: of the state it was made on.
-    outputs: by name, in a plan's form.
+    outputs: by name, in a plan's form. verifies: asked, in their order, when all operations are done.
     """
 
     deployment: str
@@ -126,6 +153,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     outputs: dict[str, Any] = {}
     findings: tuple[Finding, ...] = ()
     inputs: tuple[Input, ...] = ()
+    verifies: tuple[Verify, ...] = ()
 
     @property
     def changing(self) -> bool:
@@ -141,6 +169,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             if operation.action == "create" and operation.generation > 1
         }
         made = {operation.address for operation in self.operations if operation.action in ("create", "adopt", "update")}
+        composed: set[str] = set()
         for operation in self.operations:
             match operation.action:
                 case "create":
@@ -150,7 +179,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
                 case "update":
                     out["update"] += 1
                 case "commit" if operation.changes and operation.address.partition("@")[0] not in made:
-                    out["update"] += 1  # a first commit belongs to making its executor
+                    out["update"] += operation.address not in composed  # a first commit belongs to making its executor
+                    composed.add(operation.address)
                 case "delete" | "release" | "forget" if operation.address not in replaced:
                     out["destroy"] += operation.kind != "handle"  # it goes with its executor
                 case "none" if operation.kind not in ("power", "wait", "handle"):

@@ -70,14 +70,28 @@ def _ring(steps: dict[StepName, Step], needs: dict[StepName, set[StepName]]) -> 
     return (*ring[start:], *ring[:start])
 
 
+def reaches(steps: dict[StepName, Step], name: StepName, target: StepName) -> bool:
+    """Whether a step comes after another, by what it needs and what that needs."""
+    left, seen = [name], {name}
+    while left:
+        one = left.pop()
+        if one == target:
+            return True
+        for need in steps[one].needs if one in steps else ():
+            if need not in seen:
+                seen.add(need)
+                left.append(need)
+    return False
+
+
 def words_of(name: StepName) -> str:
     """A step as a message names it."""
     match name:
         case ("element", address):
             return f"`{address}`"
-        case ("commit", address):
+        case ("commit", address, *_):
             return f"the handle of `{address}`"
-        case ("start" | "stop", address, *_):
+        case ("start" | "stop" | "freeze", address, *_):
             return f"`{name[0]} {address}`"
         case ("wait", *_):
             return "a `wait`"

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from vchlang.plan.build import _Builder
 
 
-RANK = {"handle": 1, "executor": 2, "task": 3, "storage": 4, "network": 5, "location": 6, "pool": 7}
+RANK = {
+    "handle": 1, "executor": 2, "template": 3, "task": 4, "storage": 5, "segment": 6, "network": 7,
+    "location": 8, "pool": 9,
+}  # fmt: skip
 
 
 def removal_action(row: ObjectRow, seen: Observation | None) -> str:
@@ -30,15 +33,23 @@ def removal_action(row: ObjectRow, seen: Observation | None) -> str:
     return "delete" if row.origin == "created" else "release"
 
 
+def is_on(row: ObjectRow, seen: Observation | None) -> bool:
+    """Whether it has to be stopped before it can go: an executor or template that runs, or is frozen."""
+    on = isinstance(seen, Present) and seen.state in ("running", "frozen")
+    return on and row.kind in ("executor", "template")
+
+
 def names_of(row: ObjectRow) -> str:
-    """What others call an object by in their arguments: its identity; of a task, which has none, its address."""
-    return f"task {row.address}" if row.kind == "task" else row.identity
+    """What others call an object by in their arguments: its identity; a task's is a name in executors only."""
+    return f"task {row.identity}" if row.kind == "task" else row.identity
 
 
 def references(row: ObjectRow) -> set[str]:
     """The objects (as `names_of` gives them) that one lies in, or is put together from."""
     if row.kind == "handle":
         out = {f"task {one['address']}" for one in row.args.get("members", ()) if one["kind"] == "task"}
+        joins = [one.get("join", {}) for one in row.args.get("members", ())]
+        out |= {one["segment"] for one in joins if one.get("segment")}
         return out | {one.get("url") or one.get("network") or "" for one in row.args.get("members", ())} - {""}
     return {one for one in (row.args.get(name) for name in ("inside", "at", "parent")) if isinstance(one, str)} - {
         row.identity
@@ -81,6 +92,7 @@ class Removal:
         self.extra: list[ObjectRow] = []
         self.users: dict[str, list[ObjectRow]] = {}
         self.former: dict[str, list[ObjectRow]] = {}
+        self.naming: dict[str, list[ObjectRow]] = {}
 
     def plan(self) -> None:
         builder = self.builder
@@ -102,6 +114,10 @@ class Removal:
         self.former = users_of(
             [row for row in builder.rows.values() if row.kind == "handle" and (row.address, row.generation) not in ids]
         )
+        for row in builder.rows.values():
+            if row.kind == "segment" and (row.address, row.generation) not in ids:
+                for rule in row.args.get("rules", ()):
+                    self.naming.setdefault(rule["peer"].get("name", ""), []).append(row)
         for row, reason in gone:
             self.remove(row, reason, staying)
         self.hand_over(going)
@@ -143,6 +159,9 @@ class Removal:
             commit = ("commit", one.address.removesuffix(HANDLE))
             if commit in builder.steps:
                 needs.add(commit)
+        if row.kind == "segment":
+            # Rules that name it are changed before; of segments that go together, none waits for the other.
+            needs |= {("element", one.address) for one in self.naming.get(name_of, ())}
         order = (10**9 + 1, RANK.get(row.kind, 0))
         if row.address in builder.removed_first:
             # It must go before the new one of the same name comes; what is in it goes first of all.
@@ -150,7 +169,7 @@ class Removal:
             order = (builder.composition.elements[row.address].order, -1)
         elif row in self.replaced:
             needs.add(("element", row.address))
-        running = isinstance(seen, Present) and seen.state == "running" and row.kind == "executor"
+        running = is_on(row, seen)
         if running and action in ("delete", "release"):
             stop = ("stop", row.address, str(row.generation))
             builder.add(

@@ -13,8 +13,8 @@ import msgspec
 
 from vchlang.plan.model import Place
 
-Status = Literal["done", "failed", "interrupted", "refused", "stale"]
-"""done: everything. failed: a step did not succeed. interrupted: somebody asked to stop. refused: the store is lost, so
+Status = Literal["done", "failed", "interrupted", "refused", "stale", "unverified"]
+"""done: everything. failed: a step did not succeed. unverified: everything was applied, and a verify does not hold. interrupted: somebody asked to stop. refused: the store is lost, so
 nothing more was begun. stale: the world moved on before anything was changed."""
 
 
@@ -87,8 +87,28 @@ class StepFailed(_OfStep, frozen=True, kw_only=True, tag="step-failed"):
     place: Place | None = None
 
 
+class VerifyDone(_Told, frozen=True, kw_only=True, tag="verify-done"):
+    """A verify holds. `text` is its condition as written."""
+
+    text: str
+    seconds: float
+    place: Place | None = None
+
+
+class VerifyFailed(_Told, frozen=True, kw_only=True, tag="verify-failed"):
+    """A verify does not hold, or nobody can tell. `found`: the values that say why. Everything is applied all the same."""
+
+    text: str
+    message: str
+    found: str
+    seconds: float
+    instance: str = ""
+    place: Place | None = None
+
+
 class RunDone(_Told, frozen=True, kw_only=True, tag="run-done"):
-    """The last event. `counts` has `done`, `unchanged`, `failed` and `skipped`; `outputs` those of a finished apply."""
+    """The last event. `counts` has `done`, `unchanged`, `failed` and `skipped`, and of a plan with verifies `verified` and
+    `unverified`; `outputs` those of a finished apply."""
 
     status: Status
     seconds: float
@@ -98,4 +118,7 @@ class RunDone(_Told, frozen=True, kw_only=True, tag="run-done"):
     outputs: dict[str, Any] = {}
 
 
-Event: TypeAlias = RunStarted | StepStarted | StepProgress | StepNote | StepDone | StepSkipped | StepFailed | RunDone
+Event: TypeAlias = (
+    RunStarted | StepStarted | StepProgress | StepNote | StepDone | StepSkipped | StepFailed | VerifyDone | VerifyFailed
+    | RunDone
+)  # fmt: skip

@@ -31,7 +31,7 @@ import msgspec
 from vchlang import values as v
 from vchlang.kinds.schema import KINDS
 from vchlang.kinds.world import Absent, Commit, Observation, OwnerTag, Present, Query, Start, Unknown, Wait, object_key
-from vchlang.plan.lowered import NotKnown, Ref, as_text, fill, public, refs
+from vchlang.plan.lowered import NotKnown, Ref, as_text, fill, part_of, public, refs
 from vchlang.plan.model import Operation, Plan
 from vchlang.portlayer.driver import Driver, DriverError, Outcome, Step
 from vchlang.portlayer.events import (
@@ -45,9 +45,12 @@ from vchlang.portlayer.events import (
     StepProgress,
     StepSkipped,
     StepStarted,
+    VerifyDone,
+    VerifyFailed,
 )
 from vchlang.portlayer.observe import executor_of, is_ours, is_used_by_us, look, question, whose
 from vchlang.portlayer.recover import Verdict, finish_recovery, in_the_state_only, resolve, settle
+from vchlang.state.renames import renamed
 from vchlang.state.store import Deployment, Holder, OpenOp, Run, Store, StoreError
 from vchlang.system import Machine
 
@@ -133,6 +136,8 @@ class _Execution:
         workers: int,
         cancelled: Callable[[], bool],
     ) -> None:
+        # Renames come first, and all else waits for them; so what is known is seen as it will be then.
+        deployment = _renamed(plan, deployment)
         self._plan = plan
         self._driver = driver
         self._run = run
@@ -180,6 +185,8 @@ class _Execution:
         if not self._found_stale():
             yield from self._schedule()
         status = self._finish()
+        if status == "done" and self._plan.verifies:
+            status = yield from self._verify()
         self._tell(
             RunDone,
             status=status,
@@ -382,7 +389,10 @@ class _Execution:
             return self._read(op)
         if op.action == "wait":
             return self._wait(op)
+        if op.action == "rename":
+            return self._rename(op)
         args = None if in_the_state_only(op.kind, op.action) else self._described(op)
+        row = self._rows.get((op.address, op.generation))
         planned = OpenOp(
             run=self._run.run,
             seq=0,
@@ -397,6 +407,9 @@ class _Execution:
             args=op.args,
             protect=op.protect,
             retain=op.retain,
+            stamp=row.stamp if row is not None else "",
+            was=row.was if row is not None else "",
+            part=op.part,
         )
         journaled = msgspec.structs.replace(planned, seq=self._run.intent(planned))
         if in_the_state_only(op.kind, op.action):
@@ -544,6 +557,26 @@ class _Execution:
                     self._facts[op.address] = seen.facts
                 return seen.facts
 
+    def _rename(self, op: Operation) -> dict[str, Any]:
+        """Give rows their new addresses. No object is asked or changed: each carries its key, whatever it is called."""
+        nowhere = OpenOp(
+            run=self._run.run,
+            seq=0,
+            phase="intent",
+            action=op.action,
+            kind=op.kind,
+            address=op.address,
+            generation=op.generation,
+            key="",
+            identity="",
+            args=op.args,
+        )
+        seq = self._run.intent(nowhere)
+        self._run.commit(self._run.run, seq, moves=op.args["moves"], settled=op.args["settled"])
+        with self._mutex:
+            self._changed = True
+        return {}
+
     def _wait(self, op: Operation) -> dict[str, Any]:
         """Wait for a state. It changes nothing, so the journal need not know."""
         args = self._described(op)
@@ -606,12 +639,18 @@ class _Execution:
 
     def _owner_of(self, op: Operation) -> str:
         """The address that stands in the ownership record of what an operation works on."""
+        address = self._object_of(op)
+        row = self._rows.get((address, op.generation))
+        return row.stamp or address if row is not None else address
+
+    def _object_of(self, op: Operation) -> str:
+        """The address of the object that an operation works on."""
         if op.kind == "wait":  # its own address may be that of a task
             return self._executors.get(op.identity, op.address)
         return executor_of(op.address)
 
     def _key(self, op: Operation) -> str:
-        address = self._owner_of(op)
+        address = self._object_of(op)
         if (row := self._rows.get((address, op.generation))) is not None:
             return row.key
         return object_key(self._run.lineage, address, op.generation)
@@ -653,12 +692,12 @@ class _Execution:
         with self._mutex:
             known = dict(self._facts.get(ref.address, {}))
         try:
-            return _part_of(known, ref)
+            return part_of(known, ref)
         except NotKnown:
             if not self._ask_for_facts([ref.address]):
                 raise
         with self._mutex:
-            return _part_of(self._facts.get(ref.address, {}), ref)
+            return part_of(self._facts.get(ref.address, {}), ref)
 
     def _fact_text(self, ref: Ref, value: Any) -> str:
         element = self._elements.get(ref.address)
@@ -676,6 +715,28 @@ class _Execution:
                 self._facts[address] = {**self._facts.get(address, {}), **present.facts}
         return bool(told)
 
+    def _verify(self) -> Generator[Event, None, Status]:
+        """Ask what the script verifies. The run is over and written down: a stop here loses nothing but the answers."""
+        from vchlang.portlayer.asking import ask  # most plans verify nothing
+
+        verifies = self._plan.verifies
+        self._ask_for_facts(sorted({ref.address for ref in refs(msgspec.to_builtins(verifies))}))
+        self._counts |= {"verified": 0, "unverified": 0}
+        for verify in verifies:
+            if self._cancelled():
+                return "interrupted"
+            begun = self._machine.clock.monotonic()
+            answer = ask(verify, self._fact, self._machine, self._cancelled)
+            told = {"text": verify.text, "place": verify.place, "seconds": self._machine.clock.monotonic() - begun}
+            self._counts["verified" if answer.holds else "unverified"] += 1
+            if answer.holds:
+                self._tell(VerifyDone, **told)
+            else:
+                more = {"message": answer.message, "found": answer.found, "instance": verify.instance}
+                self._tell(VerifyFailed, **told, **more)
+            yield from self._drain()
+        return "unverified" if self._counts["unverified"] else "done"
+
     def _known_outputs(self) -> dict[str, Any]:
         """The outputs, from facts as they are at the end; null where the platform gave none, `(secret)` for secrets."""
         self._ask_for_facts(sorted({ref.address for ref in refs(self._plan.outputs)}))
@@ -690,8 +751,17 @@ class _Execution:
 
 _REMOVING = frozenset({"delete", "release", "forget"})
 _UNSEEN = frozenset({"wait"})
-_AS_WANTED = frozenset({("start", "running"), ("stop", "stopped")})
+_AS_WANTED = frozenset({("start", "running"), ("stop", "stopped"), ("freeze", "frozen")})
 _OTHERS: dict[str, Any] = {"handle": Commit, "power": Start, "wait": Wait}
+
+
+def _renamed(plan: Plan, deployment: Deployment) -> Deployment:
+    """The deployment with the addresses that it has when the renames of a plan are done."""
+    rows = deployment.objects
+    for op in plan.operations:
+        if op.action == "rename":
+            rows = renamed(rows, op.args["moves"], op.args["settled"])
+    return msgspec.structs.replace(deployment, objects=rows)
 
 
 def _gone(op: Operation) -> _Failed:
@@ -705,15 +775,3 @@ def _stale_version(op: Operation, found: str) -> _Failed:
         f"`{executor_of(op.address)}` changed since the plan was made: it was {op.expect}, it is {found}",
         stale=True,
     )
-
-
-def _part_of(facts: dict[str, Any], ref: Ref) -> Any:
-    """A fact; one that is called is a mapping by what it is called with."""
-    if ref.fact not in facts:
-        raise NotKnown(ref)
-    value = facts[ref.fact]
-    for one in ref.args:
-        if not isinstance(value, dict) or one not in value:
-            raise NotKnown(ref)
-        value = value[one]
-    return value

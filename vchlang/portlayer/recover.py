@@ -3,7 +3,7 @@
 A run can stop anywhere: `kill -9`, a power cut, a lost connection. The journal then has operations without a terminal
 phase, and each of them is one of three:
 
-- *intent*: nothing was asked of the platform, so nothing happened.
+- *intent*: nothing was asked of the platform, so nothing happened. A rename never gets further before it is committed.
 - *sent* or *unknown*: the call may have been carried out. The object's key tells: it was known before the call, and
   the call put it on the object. What is there with our key is ours; what is certainly not there was not made.
 - The platform does not tell. Then nothing goes on, the operation stays open, and the next command asks again.
@@ -126,9 +126,10 @@ def resolve(op: OpenOp, found: Observation) -> Verdict:
             return "nothing" if present is not None and is_ours(present, op.key) else "gone"
         case "release":
             return "nothing" if present is not None and is_used_by_us(present, op.key) else "gone"
-        case "start":
-            running = present is not None and present.state == "running" and is_ours(present, op.key)
-            return "done" if running else "nothing"
+        case "start" | "freeze":
+            wanted = "running" if op.action == "start" else "frozen"
+            reached = present is not None and present.state == wanted and is_ours(present, op.key)
+            return "done" if reached else "nothing"
         case "stop":
             return "done" if present is None or present.state == "stopped" else "nothing"
         case _:
@@ -150,9 +151,8 @@ def settle(
         return None
     own = (op.address, op.generation)
     if verdict == "gone":
-        run.commit(
-            op.run, op.seq, drop=(own, (op.address + HANDLE, op.generation)) if op.kind == "executor" else (own,)
-        )
+        composed = op.kind in ("executor", "template")
+        run.commit(op.run, op.seq, drop=(own, (op.address + HANDLE, op.generation)) if composed else (own,))
         return None
     row = ObjectRow(
         address=op.address,
@@ -166,6 +166,9 @@ def settle(
         version=version,
         protect=op.protect,
         retain=op.retain,
+        stamp=op.stamp,
+        was=op.was,
+        part=op.part,
     )
     older = [
         (one.address, one.generation)

@@ -21,11 +21,12 @@ import os
 import sqlite3
 import stat
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from vchlang.state.renames import renamed
 from vchlang.state.store import PHASES, TERMINAL, Deployment, Fenced, Holder, ObjectRow, OpenOp, StoreError
 from vchlang.system import Machine
 
@@ -346,20 +347,42 @@ class SqliteRun:
         put: ObjectRow | None = None,
         drop: Sequence[tuple[str, int]] = (),
         depose: Sequence[tuple[str, int]] = (),
+        moves: Mapping[str, str] | None = None,
+        settled: Sequence[str] = (),
     ) -> None:
         with self._writing(f"committed {seq}"):
             self._advance(run, seq, "committed", "")
+            if moves or settled:
+                self._rename(moves or {}, settled)
             for address, generation in depose:
                 self._write(f"UPDATE object SET deposed=1 WHERE {_ROW} AND {_FENCE}", address=address, gen=generation)
             for address, generation in drop:
                 self._write(f"DELETE FROM object WHERE {_ROW} AND {_FENCE}", address=address, gen=generation)
             if put is not None:
-                self._write_one(
-                    f"INSERT OR REPLACE INTO object SELECT :deployment, :address, :gen, :deposed, :body WHERE {_FENCE}",
-                    address=put.address, gen=put.generation, deposed=int(put.deposed), body=_text(put),
-                )  # fmt: skip
-            if put is not None or drop or depose:
+                self._put(put)
+            if put is not None or drop or depose or moves or settled:
                 self._write_one(f"UPDATE meta SET serial=serial+1 WHERE deployment=:deployment AND {_FENCE}")
+
+    def _put(self, row: ObjectRow) -> None:
+        self._write_one(
+            f"INSERT OR REPLACE INTO object SELECT :deployment, :address, :gen, :deposed, :body WHERE {_FENCE}",
+            address=row.address, gen=row.generation, deposed=int(row.deposed), body=_text(row),
+        )  # fmt: skip
+
+    def _rename(self, moves: Mapping[str, str], settled: Sequence[str]) -> None:
+        """Rename rows, inside a transaction of the caller's; none of them may take the place of one that stays."""
+        before = _deployment(self._connection, self._deployment).objects
+        after = renamed(before, moves, settled)
+        if len({(row.address, row.generation) for row in after}) != len(before):
+            raise ValueError(f"two objects would have one address after {dict(moves)}. This is a bug in vch.")
+        kept = {id(row) for row in before} & {id(row) for row in after}
+        for row in before:
+            if id(row) not in kept:
+                statement = f"DELETE FROM object WHERE {_ROW} AND {_FENCE}"
+                self._write_one(statement, address=row.address, gen=row.generation)
+        for row in after:
+            if id(row) not in kept:
+                self._put(row)
 
     def outputs(self, outputs: dict[str, Any]) -> None:
         with self._writing("outputs"):

@@ -16,7 +16,7 @@ The journal's phases, each durable before the next thing happens:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -33,6 +33,9 @@ class ObjectRow(msgspec.Struct, frozen=True, kw_only=True):
     address and generation name it; a replaced object and its replacement are two rows until the old one is gone.
     args: what was asked for, in a plan's form (no secret, only digests). facts: what scripts may read.
     deposed: its replacement exists; all that is left to do is to remove it.
+    stamp: the address that stands on the object, where it was renamed since; key and names come from that one.
+    was: its address before, where another object has that now. part: of a composition, how many of its commits are in
+    it, 0 when all are.
     """
 
     address: str
@@ -47,10 +50,13 @@ class ObjectRow(msgspec.Struct, frozen=True, kw_only=True):
     protect: bool = False
     retain: bool = False
     deposed: bool = False
+    stamp: str = ""
+    was: str = ""
+    part: int = 0
 
 
 class OpenOp(msgspec.Struct, frozen=True, kw_only=True):
-    """An operation whose journal has no terminal phase: a stopped run left it."""
+    """An operation whose journal has no terminal phase: a stopped run left it. stamp, part: as the row will have."""
 
     run: str
     seq: int
@@ -65,6 +71,9 @@ class OpenOp(msgspec.Struct, frozen=True, kw_only=True):
     args: dict[str, Any] = {}
     protect: bool = False
     retain: bool = False
+    stamp: str = ""
+    was: str = ""
+    part: int = 0
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,9 +140,13 @@ class Run(Protocol):
         put: ObjectRow | None = None,
         drop: Sequence[tuple[str, int]] = (),
         depose: Sequence[tuple[str, int]] = (),
+        moves: Mapping[str, str] | None = None,
+        settled: Sequence[str] = (),
     ) -> None:
         """In one transaction: store, drop and depose object rows, raise the serial if there were any, and write
-        `committed`. `drop` and `depose` are (address, generation); a row that is not there is no mistake."""
+        `committed`. `drop` and `depose` are (address, generation); a row that is not there is no mistake.
+
+        moves, settled: rename rows, all at once, as `state.renames` says."""
 
     def outputs(self, outputs: dict[str, Any]) -> None:
         """Remember the outputs of a finished apply; none of them is secret."""

@@ -25,7 +25,7 @@ _MARK = "_vch_implements"
 
 
 def _verbs() -> frozenset[Pair]:
-    out = {("handle", "commit"), ("power", "start"), ("power", "stop"), ("wait", "wait")}
+    out = {("handle", "commit"), ("power", "start"), ("power", "stop"), ("power", "freeze"), ("wait", "wait")}
     for name, kind in KINDS.items():
         if kind.recorded:
             continue

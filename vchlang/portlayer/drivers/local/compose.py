@@ -47,6 +47,10 @@ def refuse_unkept(commit: Commit) -> None:
             "unsupported", f"`{commit.name}`: the local portlayer has no isolation by the {commit.isolation}"
         )
     for member in commit.members:
+        if isinstance(member, NetworkMember) and member.join.segment is not None:
+            raise DriverError(
+                "unsupported", f"`{member.address}`: nothing here enforces the segment `{member.join.segment}`"
+            )
         if not isinstance(member, TaskMember) or member.bind is None:
             continue
         if member.bind.tls is not None:

@@ -21,6 +21,11 @@ from vchlang.portlayer.drivers.local.pools import Pools
 _CREATE_RULESET = 444
 _LANDLOCK = "tether (Landlock)"
 _OLDEST_PYTHON = 11
+DECLINED = {
+    "segment": "executors here share this machine's network, where it has nothing to enforce segments with",
+    "template": "it cannot freeze an executor that runs, to begin others as copies of it",
+}
+"""Of the kinds that are not here, why not: what cannot be kept is refused by name."""
 _NO_TRUNCATE = 3
 """The first Landlock ABI that can deny truncating, without which neither read-only nor write-only holds."""
 
@@ -53,6 +58,7 @@ def capabilities() -> Capabilities:
         packagings=("raw", "vmdk"),
         isolation=("tether",),
         promises=promises,
+        declined=DECLINED,
         provides={
             "adapter": ("directory",),
             "nic": ("loopback",),

@@ -93,6 +93,8 @@ class Executors:
     def _check(self, args: Executor) -> None:
         if args.isolation not in (None, "tether"):
             raise DriverError("unsupported", f"the local portlayer has no isolation by the {args.isolation}")
+        if args.parent is not None:
+            raise DriverError("unsupported", "the local portlayer has no template to begin an executor as a copy of")
         if not self._pools.exists(args.inside):
             raise DriverError("not-found", f"there is no pool `{args.inside}`")
 
