@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -18,6 +19,8 @@ from benchmarks.measure import Broken, Cost, Series, cost, cpu, peak, printed, t
 ROOT = Path(__file__).resolve().parent.parent
 VCH = str(Path(sys.executable).with_name("vch"))
 LINES = 10_000
+MANY = 500
+MODULES = 100
 
 # In a process of its own: only the call is measured, from a text in memory to the finished tree. "warm" parses one
 # line first, so that what happens once (reading the grammar's table) does not flatten the growth.
@@ -33,6 +36,22 @@ start = time.process_time()
 parsed = parse(SourceText(sys.argv[1], text))
 print(time.process_time() - start)
 sys.exit(1 if parsed.diagnostics else 0)
+"""
+
+# Reading and checking a script with its modules, by a workspace that is new, and by the same one again.
+OPEN = """\
+import gc, sys, time
+from vchlang.project import find
+from vchlang.workspace import Workspace
+gc.disable()
+workspace = Workspace(find(sys.argv[1]))
+start = time.process_time()
+loaded = workspace.load(sys.argv[1] + "/main.vch")
+cold = time.process_time()
+workspace.refresh()
+loaded = workspace.load(sys.argv[1] + "/main.vch")
+print((cold - start, time.process_time() - cold)[sys.argv[2] == "warm"])
+sys.exit(1 if loaded.diagnostics else 0)
 """
 
 
@@ -126,16 +145,86 @@ def parse(place: Place) -> Iterator[Row]:
 
 
 def validate(place: Place) -> Iterator[Row]:
-    """`vch validate` of 10,000 lines, whole process, beside `terraform validate` of as many."""
-    write(place.directory, "long.vch", vch_scripts.script(LINES))
+    """`vch validate` of 10,000 and 18,000 lines, whole process, beside `terraform validate` of as many."""
     shutil.copytree(ROOT / "examples" / "images" / "boot", os.path.join(place.directory, "boot"))
     shutil.copy(ROOT / "vch.toml", place.directory)
-    ours = place.vch("validate", "long.vch")
-    costs = place.measure(ours, place.peer(terraform_vchs.lines(LINES), "validate", "-no-color"))
-    yield compare("validate, CPU", "s", 1.0, costs, cpu, cpu)
+    for lines in (LINES, 18_000):
+        write(place.directory, "long.vch", vch_scripts.script(lines))
+        ours = place.vch("validate", "long.vch")
+        costs = place.measure(ours, place.peer(terraform_vchs.lines(lines), "validate", "-no-color"))
+        yield compare(f"validate {lines:,} lines, CPU", "s", 1.0, costs, cpu, cpu)
 
 
-BENCHMARKS: dict[str, Callable[[Place], Iterator[Row]]] = {"plan_seed": plan_seed, "parse": parse, "validate": validate}
+def instances(place: Place) -> Iterator[Row]:
+    """`vch plan` of 500 VCHs (8,000 elements) as instances of a component in a loop, beside the same written out."""
+    shutil.copytree(ROOT / "examples" / "images" / "boot", os.path.join(place.directory, "boot"))
+    write(place.directory, "vch.toml", vch_scripts.project(MANY))
+    write(place.directory, "looped.vch", vch_scripts.looped(MANY))
+    write(place.directory, "tenth.vch", vch_scripts.looped(MANY // 10))
+    write(place.directory, "written.vch", vch_scripts.written(MANY))
+    costs = take_turns(
+        {name: place.vch("plan", f"{name}.vch", "--format", "json") for name in ("looped", "written", "tenth")},
+        place.runs,
+    )
+    looped, out, tenth = (cpu(costs[name]) for name in ("looped", "written", "tenth"))
+    yield Row(f"plan {MANY} VCHs, looped / written out", looped, out, "s", looped.median / out.median, 1.5)
+    exponent = math.log10(looped.median / tenth.median)
+    yield Row(f"plan, exponent from {MANY // 10} to {MANY} VCHs", looped, tenth, "s", exponent, 1.1)
+
+
+def modules(place: Place) -> Iterator[Row]:
+    """Opening 100 modules of 100 lines: read, parse and check them; and once more in the same workspace."""
+    write(place.directory, "vch.toml", "language = 1\n")
+    for number in range(MODULES):
+        before = number - 1 if number % 10 else None
+        write(place.directory, f"m{number}.vch", vch_scripts.module(number, before))
+    write(place.directory, "main.vch", vch_scripts.importing(MODULES))
+    costs = take_turns({name: place.python(OPEN, place.directory, name) for name in ("cold", "warm")}, place.runs)
+    for name, target in (("cold", 0.5), ("warm", 0.1)):
+        series = printed(costs[name])
+        yield Row(f"open {MODULES} modules, {name}, seconds", series, None, "s", series.median, target)
+
+
+def fmt(place: Place) -> Iterator[Row]:
+    """`vch fmt` of 10,000 lines, whole process, beside `terraform fmt` of as many: laid out already, so that nothing
+    is written; and with every indentation and column lost, so that each line changes."""
+    script, configuration = vch_scripts.script(LINES), terraform_vchs.lines(LINES)
+    for what, spaces in (("already laid out", None), ("all lines moved", re.compile(r"(?m)^ +|(?<=\S) {2,}"))):
+        lost = [text if spaces is None else spaces.sub(_one_space, text) for text in (script, configuration)]
+        ours, theirs = place.vch("fmt", "long.vch"), place.peer(configuration, "fmt")
+        if spaces is None:
+            write(place.directory, "long.vch", lost[0])
+            ours()
+            lost[0] = Path(place.directory, "long.vch").read_text()
+        before = again(ours, os.path.join(place.directory, "long.vch"), lost[0])
+        beside = None
+        if theirs is not None:
+            beside = again(theirs, os.path.join(place.directory, "terraform", "main.tf"), lost[1])
+        yield compare(f"fmt, {what}, CPU", "s", 0.7, place.measure(before, beside), cpu, cpu)
+
+
+def _one_space(found: re.Match[str]) -> str:
+    return " " if found.start() and found.string[found.start() - 1] != "\n" else ""
+
+
+def again(contender: Callable[[], Cost], path: str, text: str) -> Callable[[], Cost]:
+    """The same, with the file as it was before each run."""
+
+    def run() -> Cost:
+        Path(path).write_text(text)
+        return contender()
+
+    return run
+
+
+BENCHMARKS: dict[str, Callable[[Place], Iterator[Row]]] = {
+    "plan_seed": plan_seed,
+    "parse": parse,
+    "validate": validate,
+    "fmt": fmt,
+    "instances": instances,
+    "modules": modules,
+}
 
 
 # ---- the table -----------------------------------------------------------------------------------

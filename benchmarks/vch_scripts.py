@@ -50,7 +50,7 @@ existing network vch_@_net        at "vmNet-@"
 ensure   network vch_@_bridge     at "dpg-bridgeNet-@" { ranges: ["%B.0/24"] }
 
 create storage vch_@_boot in vch_@_infra { ...direct_boot, data: archive("boot/") }
-create storage vch_@_root in vch_@_infra { packaging: .vmdk, free: 2GiB }
+create storage vch_@_root in vch_@_infra { packaging: .vmdk, free: 2MiB }
 create storage vch_@_tmp  in vch_@_infra { packaging: .vmdk, free: scratch }
 create storage vch_@_logs in vch_@_infra { packaging: .vmdk, free: log_space }
 
@@ -97,6 +97,97 @@ def script(lines: int) -> str:
         raise ValueError(f"{lines} lines would be {count} VCHs; 1 to 9,999 can be written")
     text = HEAD + "".join(_vch(number) for number in range(1, count + 1))
     return text + "# nothing more\n" * (lines - text.count("\n"))
+
+
+def looped(count: int) -> str:
+    """As many VCHs as instances of one component in a loop; the elements are those that `script` writes out."""
+    body = VCH[VCH.index("let ") :].replace("vch_@_", "").replace('"vch-@"', "name").replace("-@", "-${key}")
+    body = body.replace("%A", "${outer}").replace("%B", "${inner}").rstrip()
+    indented = "".join(f"  {line}\n" if line else "\n" for line in body.split("\n"))
+    return (
+        HEAD
+        + "component host(\n"
+        + "  name: Name, key: String, outer: String, inner: String, memory: Bytes, owner: String?, scratch: Bytes,\n"
+        + "  log_space: Bytes, vmomi: Secret<Credentials>\n) {\n"
+        + f"{indented}}}\n\nfor n in 1..{count} {{\n  create host vch[n] {{\n"
+        + '    name: "vch-${n}", key: "${n}", memory: memory, owner: owner, scratch: scratch, log_space: log_space\n'
+        + '    outer: "10.${n / 256}.${n % 256}", inner: "10.${128 + n / 256}.${n % 256}", vmomi: vmomi\n  }\n}\n'
+    )
+
+
+def written(count: int) -> str:
+    """The same number of VCHs, each written out."""
+    return script(HEAD.count("\n") + count * VCH.count("\n"))
+
+
+def project(count: int) -> str:
+    """A `vch.toml` in which the networks of so many VCHs exist."""
+    names = [name for n in range(1, count + 1) for name in (f"{n}", f"{n:04}")]
+    networks = ", ".join(f'"{one}-{name}" = []' for name in dict.fromkeys(names) for one in ("networkA", "vmNet"))
+    return f"""\
+language = 1
+[project]
+name = "bench"
+[env.local]
+params = {{ scratch = "1MiB", log_space = "1MiB" }}
+secrets = {{ vmomi = {{ file = ".vch/vmomi.json", create = "credentials" }} }}
+[env.local.inventory]
+pools = ["/clusterA/poolB"]
+networks = {{ {networks} }}
+datastores = {{ datastore1 = "", datastore2 = "", datastore3 = "" }}
+"""
+
+
+def module(number: int, before: int | None) -> str:
+    """A module of a hundred lines: a type, functions, a component and a test; it may import another."""
+    n = number
+    out = [f"## Module {n}.", ""]
+    if before is not None:
+        out.append(f'import {{ base{before} }} from "./m{before}"')
+    out.append(f'type Port{n} = Int where it in 1..65535 else "a port is a number from 1 to 65535"')
+    out += [f"let base{n} = " + ("1" if before is None else f"base{before} + 1"), ""]
+    while len(out) < 72:
+        i = len(out)
+        out += [
+            f"## Function {i}.",
+            f'fn f{n}_{i}(name: String, port: Port{n} = 80) -> String = "http://${{name}}:${{port + base{n}}}/{i}"',
+            "",
+        ]
+    first = next(i for i in range(3, 9) if any(f"fn f{n}_{i}(" in line for line in out))
+    out += f"""\
+## A site of module {n}.
+component site{n}(name: Name, net: Network, port: Port{n} = 80) in pool: Pool at store: Location {{
+  create storage iso  in store {{ free: 1GiB }}
+  create storage data in store {{ packaging: .vmdk, free: 4GiB }}
+  create executor web in pool at store {{ name: name }}
+  create task httpd {{ path: "/bin/httpd", args: ["-p", "${{port}}"] }}
+  handle web {{
+    join iso  as loader, bind
+    join data as persistent, bind at "/data" {{ mode: .read_write }}
+    join net  as public, bind {{ ip: .dhcp }}
+    join httpd, bind {{ restart: .always, ready: .http(port: 80) }}
+  }}
+  start web
+  output url = f{n}_{first}("${{name}}", port)
+}}
+
+test "the address of module {n} has a port" {{
+  assert contains(f{n}_{first}("x", 1), ":")
+}}""".split("\n")
+    out += ["# nothing more"] * (100 - len(out))
+    return "\n".join(out) + "\n"
+
+
+def importing(count: int) -> str:
+    """A script that makes one instance of a component of each module."""
+    return (
+        "".join(f'import {{ site{n} }} from "./m{n}"\n' for n in range(count))
+        + 'existing pool p at "/clusterA/poolB"\nexisting network n at "vmNet"\nensure location l at "ds://d/l"\n'
+        + "".join(f'create site{n} s{n} in p at l {{ name: "s{n}", net: n }}\n' for n in range(count))
+        + "output urls = ["
+        + ", ".join(f"s{n}.url" for n in range(count))
+        + "]\n"
+    )
 
 
 def _vch(number: int) -> str:

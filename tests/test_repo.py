@@ -35,7 +35,7 @@ def test_import_contracts_are_kept() -> None:
 
 # Each of these alone takes a large part of what `vch plan` has (dataclasses pulls in inspect).
 SLOW = {
-    *("lark", "rich", "pyVmomi", "pyVim", "pygls", "lsprotocol", "psycopg"),
+    *("lark", "rich", "pyVmomi", "pyVim", "pygls", "lsprotocol", "psycopg", "re2", "cryptography"),
     *("argparse", "asyncio", "dataclasses", "importlib.metadata", "importlib.resources"),
 }
 

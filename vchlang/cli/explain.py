@@ -1,11 +1,12 @@
-"""`vch explain`: what a code, a kind, a field of one, or a function is, from the tables that define them."""
+"""`vch explain`: what a code, a kind, a field of one, a function or a type is, from the tables that define them."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 
 from vchlang import values as v
-from vchlang.analysis.builtins import BUILTINS, Builtin
+from vchlang.analysis.builtins import BUILTINS, GROUPS, Builtin
 from vchlang.cli.look import Terminal, paint, safe
 from vchlang.cli.options import Command, Given, Usage
 from vchlang.codes import CODES
@@ -15,8 +16,8 @@ from vchlang.system import Machine
 
 COMMAND = Command(
     name="explain",
-    words="CODE|KIND[.FIELD]|FUNCTION|list",
-    doc="What the code of a message, a kind, a field of a kind, or a function is. `list` names them all.",
+    words="CODE|KIND[.FIELD]|FUNCTION|TYPE|list|functions",
+    doc="What a code of a message, a kind, a field, a function or a type is. `list` names all.",
     options=(),
     least=1,
     most=1,
@@ -24,9 +25,30 @@ COMMAND = Command(
         "vch explain bind-before-join",
         "vch explain storage",
         "vch explain storage.packaging",
+        "vch explain cidr_subnet",
         "vch explain list",
+        "vch explain functions",
     ),
 )
+_TYPES = {
+    "Bool": "`true` or `false`. A condition is one, and nothing else is taken for one.",
+    "Int": "A whole number of 64 bits, as 42. It becomes a Float where one is expected.",
+    "Float": "A number with a point, as 2.5.",
+    "String": "A text: \"…\" and \"\"\"…\"\"\" with ${…} in them, '…' and '''…''' without.",
+    "Name": "What something is called on the platform: 1 to 80 letters, digits, `.`, `_` and `-`.",
+    "Path": "An absolute path inside an executor, as /var/log.",
+    "File": "A file or directory beside the script, relative to the file that names it.",
+    "StorePath": "A directory of a datastore or of NFS: ds://datastore/dir, nfs://host/dir, file:///dir.",
+    "InventoryPath": "A place in the inventory of the platform, as /clusterA/poolB.",
+    "Url": "A URL, as https://example.org/.",
+    "Cidr": "An address with the length of its network, or a range of addresses: 10.0.0.2/24.",
+    "Address": "An IP address, as 10.0.0.1.",
+    "Bytes": "A size, a whole number of bytes with its unit, as 8GiB.",
+    "Frequency": "A frequency, a whole number of hertz with its unit, as 2GHz.",
+    "Duration": "A time that passes, a whole number of nanoseconds with its unit, as 90s.",
+    "Data": "Bytes from outside of the script, by digest and size: what `archive` gives.",
+    "Credentials": "A user and a password, only ever as Secret<Credentials>.",
+}
 _CHANGES = {
     "update": "changed in place",
     "restart": "a change restarts the executor",
@@ -41,6 +63,9 @@ def run(given: Given, terminal: Terminal, machine: Machine) -> int:
     if word == "list":
         terminal.out(_list())
         return 0
+    if word == "functions":
+        terminal.out(_functions())
+        return 0
     kind, dot, field = word.partition(".")
     if word in CODES:
         terminal.out(_code(CODES[word]))
@@ -50,8 +75,10 @@ def run(given: Given, terminal: Terminal, machine: Machine) -> int:
         terminal.out(_kind(KINDS[kind]))
     elif word in BUILTINS:
         terminal.out(_builtin(BUILTINS[word]))
+    elif word in _TYPES:
+        terminal.out(_type(word))
     else:
-        raise Usage(f"nothing is called `{word}`", _near(word, ("list", *CODES, *KINDS, *BUILTINS)))
+        raise Usage(f"nothing is called `{word}`", _near(word, ("list", *CODES, *KINDS, *BUILTINS, *_TYPES)))
     return 0
 
 
@@ -68,8 +95,40 @@ def _list() -> str:
     out += [f"  {name:<24} {_first(kind.doc)}" for name, kind in KINDS.items()]
     out += ["", paint("codes", "bold")]
     out += [f"  {slug:<24} {_first(code.doc)}" for slug, code in sorted(CODES.items())]
+    out += ["", paint("types", "bold")]
+    out += [f"  {name:<24} {_first(doc)}" for name, doc in _TYPES.items()]
     out += ["", paint("functions", "bold")]
-    out += [f"  {name:<24} {_first(one.doc)}" for name, one in sorted(BUILTINS.items())]
+    for title, functions in _by_group():
+        names = ", ".join(one.name for one in functions)
+        out += textwrap.wrap(names, 96, initial_indent=f"  {title:<24} ", subsequent_indent=" " * 27)
+    return "\n".join(out)
+
+
+def _by_group() -> list[tuple[str, list[Builtin]]]:
+    """The title of each group, and its functions by name."""
+    return [
+        (title, sorted((one for one in BUILTINS.values() if one.group == name), key=lambda one: one.name))
+        for name, title in GROUPS.items()
+    ]
+
+
+def _functions() -> str:
+    out: list[str] = []
+    for title, functions in _by_group():
+        out += [""] if out else []
+        out.append(paint(title.lower(), "bold"))
+        out += [f"  {one.name:<18} {_first(one.doc)}" for one in functions]
+    return "\n".join(out)
+
+
+def _type(name: str) -> str:
+    out = [paint(name, "bold"), "", _TYPES[name]]
+    type_ = v.NAMED_TYPES[name]
+    if type_ in v.UNITS_OF:
+        out += ["", "Units: " + ", ".join(v.UNITS_OF[type_])]
+    given = sorted(one.name for one in BUILTINS.values() if one.gives in (type_, v.Optional(type_)))
+    if given:
+        out += ["", *textwrap.wrap("Functions that give one: " + ", ".join(given), 96, subsequent_indent="  ")]
     return "\n".join(out)
 
 
@@ -152,18 +211,7 @@ def _field(kind: Kind, param: Param, where: str) -> list[str]:
 
 
 def _builtin(one: Builtin) -> str:
-    params = [f"{name}: {v.show_type(type_)}" for name, type_ in one.params]
-    for at in range(len(params) - one.optional, len(params)):
-        params[at] += "?"
-    result = f" -> {v.show_type(one.result)}" if not callable(one.result) else ""
-    more = ", …" if one.variadic else ""
-    return "\n".join(
-        [
-            f"{paint(one.name, 'bold')}({', '.join(params)}{more}){result}",
-            "",
-            one.doc,
-            "",
-            "For example:",
-            f"  {one.example}",
-        ]
-    )
+    """T and U in a signature stand for whatever type there is."""
+    signature = paint(one.name, "bold") + one.signature.removeprefix(one.name)
+    doc = [line.strip() for line in one.doc.split("\n")]
+    return "\n".join([signature, "", *doc, "", "For example:", f"  {safe(one.example)}"])
