@@ -42,6 +42,13 @@ class SecretSource(msgspec.Struct, frozen=True, kw_only=True):
     origin: str = FILE
 
 
+class ManifestSource(msgspec.Struct, frozen=True, kw_only=True):
+    """The manifest that scripts run under, and the file of those whose signature counts; the latter may be empty."""
+
+    file: str
+    signers: str = ""
+
+
 class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     """What exists on the local target before any script runs: pools, networks with their address ranges, and
     datastores, each with its directory (empty: one in the local world)."""
@@ -60,6 +67,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     secrets: dict[str, SecretSource] = {}
     inventory: Inventory = Inventory()
     allow_outside: tuple[str, ...] = ()
+    manifest: ManifestSource | None = None
 
 
 class Project(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,7 +206,7 @@ class _Reader:
     def environment(self, name: str, data: Any, path: tuple[str, ...]) -> Environment:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", name):
             self.say(path, "the name of an environment has letters, digits, `_` and `-`")
-        known = ("target", "params", "secrets", "inventory", "allow_outside")
+        known = ("target", "params", "secrets", "inventory", "allow_outside", "manifest")
         table = self.table(data, path, known)
         params = self.table(table.get("params"), (*path, "params"), None)
         secrets = self.table(table.get("secrets"), (*path, "secrets"), None)
@@ -214,7 +222,20 @@ class _Reader:
             },
             inventory=self.inventory(table.get("inventory"), (*path, "inventory")),
             allow_outside=tuple(self.absolute(one) for one in outside),
+            manifest=self.manifest(table.get("manifest"), (*path, "manifest")),
         )
+
+    def manifest(self, value: Any, path: tuple[str, ...]) -> ManifestSource | None:
+        if value is None:
+            return None
+        table = self.table(value, path, ("file", "signers"))
+        file, signers = (self.text(table.get(one), (*path, one)) for one in ("file", "signers"))
+        if not file:
+            if isinstance(value, dict) and "file" not in table:
+                self.say(path, "a manifest is a file", 'write { file = "team.vch", signers = "signers" }')
+            # Left out, a mistake here would leave out the manifest with it; but a project with mistakes runs nothing.
+            return None
+        return ManifestSource(file=self.absolute(file), signers=self.absolute(signers) if signers else "")
 
     def param(self, value: Any, path: tuple[str, ...]) -> Any:
         match value:

@@ -81,7 +81,10 @@ class VariantOf(msgspec.Struct, frozen=True):
     cases: tuple[Case, ...]
 
     def case(self, name: str) -> Case | None:
-        return next((case for case in self.cases if case.name == name), None)
+        for case in self.cases:
+            if case.name == name:
+                return case
+        return None
 
 
 class TextsOf(msgspec.Struct, frozen=True):

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from vchlang import values as v
 from vchlang.analysis import segments
 from vchlang.analysis.program import Composition, ElementDecl, HandleDecl, JoinStep, Where
-from vchlang.analysis.segments import Reach, check_segments, show_rule, show_traffic, traffic_of
+from vchlang.analysis.segments import Reach, check_segments
+from vchlang.analysis.traffic import Traffic, Union, common, show_rule, show_traffic, traffic_of
 from vchlang.diagnostics import Diagnostic, Report
 from vchlang.text import Span
 
@@ -357,7 +358,7 @@ def hold_against_the_simulator(rules: dict[str, list[dict[str, Any]]], source: A
         # What the way shows is really allowed, all of it.
         for protocol, port in packets():
             what = tcp(port) if protocol == "tcp" else udp(port) if protocol == "udp" else ICMP
-            if protocol != "esp" and segments.common(traffic_of(what), way.traffic):
+            if protocol != "esp" and common(traffic_of(what), way.traffic):
                 assert Packet(protocol, port, *ends) in wanted
 
 
@@ -404,21 +405,21 @@ intervals = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 12)).map(lambd
 
 @settings(max_examples=300, deadline=None)
 @given(intervals, intervals)
-def test_traffic_is_a_set(some: list[segments.Traffic], others: list[segments.Traffic]) -> None:
-    one, other = segments._Union(), segments._Union()
+def test_traffic_is_a_set(some: list[Traffic], others: list[Traffic]) -> None:
+    one, other = Union(), Union()
     for union, pieces in ((one, some), (other, others)):
         for piece in pieces:
             union.add(piece)
     numbers = {n for piece in some for low, high in piece for n in range(low, high + 1)}
     more = {n for piece in others for low, high in piece for n in range(low, high + 1)}
 
-    def listed(traffic: segments.Traffic) -> list[int]:
+    def listed(traffic: Traffic) -> list[int]:
         assert all(traffic[n][1] + 1 < traffic[n + 1][0] for n in range(len(traffic) - 1))
         return [n for low, high in traffic for n in range(low, high + 1)]
 
     assert listed(one.all()) == sorted(numbers)
     assert listed(one.rest_of(other.all())) == sorted(more - numbers)
-    assert listed(segments.common(one.all(), other.all())) == sorted(numbers & more)
+    assert listed(common(one.all(), other.all())) == sorted(numbers & more)
 
 
 # ---- mistakes ------------------------------------------------------------------------------------------------------

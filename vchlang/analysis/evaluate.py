@@ -296,14 +296,14 @@ class Evaluator(Expressions):
 
     def walk_for(self, node: ast.For, scope: Scope, keys: tuple[str, ...], waits: tuple[int, ...]) -> None:
         place = self.place
-        for pair in self.turns(node, scope):
+        for pair in self.rounds(node, scope):
             self.turn(node.source)
             inner = Scope(scope, scope.module)
             name_loop(inner, node.names, pair)
             self.place = place
             self.walk_block(node.body, inner, (*keys, str(pair[0])), waits)
 
-    def turns(self, node: ast.For, scope: Scope) -> list[tuple[Any, Any]]:
+    def rounds(self, node: ast.For, scope: Scope) -> list[tuple[Any, Any]]:
         """Key and value of each turn of a loop of statements."""
         over = self.quiet(node.source, scope)
         if not isinstance(over, v.Unknown):
@@ -563,7 +563,7 @@ class Evaluator(Expressions):
                         }
                     )
                 case ast.For():
-                    for pair in self.turns(node, scope):
+                    for pair in self.rounds(node, scope):
                         self.turn(node.source)
                         inner = Scope(scope, scope.module)
                         name_loop(inner, node.names, pair)
@@ -689,7 +689,7 @@ class Evaluator(Expressions):
                 case ast.Bind():
                     self.bind(node, scope, out)
                 case ast.For():
-                    for pair in self.turns(node, scope):
+                    for pair in self.rounds(node, scope):
                         self.turn(node.source)
                         inner = Scope(scope, scope.module)
                         name_loop(inner, node.names, pair)
@@ -878,10 +878,33 @@ def calls_in(node: Any, name: str) -> list[ast.Call]:
 def needs_of(value: Any) -> set[str]:
     """The addresses that a value mentions."""
     out: set[str] = set()
-    for one in v.leaves(value):
-        if isinstance(one, v.ElementRef) or (isinstance(one, v.Unknown) and one.address):
-            out.add(one.address)
+    _needs(value, out)
     return out
+
+
+_PLAIN = frozenset({str, int, bool, float, type(None), v.Bytes, v.Frequency, v.Duration, v.DataRef})
+
+
+def _needs(value: Any, out: set[str]) -> None:
+    kind = type(value)
+    if kind in _PLAIN:
+        return
+    if kind is v.ElementRef:
+        out.add(value.address)
+    elif kind is v.Unknown:
+        if value.address:
+            out.add(value.address)
+    elif kind is dict:
+        for one in value.values():
+            if type(one) not in _PLAIN:
+                _needs(one, out)
+    elif kind is v.VariantValue:
+        for one in value.fields.values():
+            _needs(one, out)
+    else:
+        for one in v.leaves(value):
+            if type(one) is v.ElementRef or (type(one) is v.Unknown and one.address):
+                out.add(one.address)
 
 
 _ITEMS: dict[type, Callable[[Evaluator, Item, Composition], None]] = {

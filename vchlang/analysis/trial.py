@@ -17,10 +17,10 @@ import msgspec
 from vchlang import codes
 from vchlang import values as v
 from vchlang.analysis.evaluate import Evaluator
+from vchlang.analysis.express import name_loop
 from vchlang.analysis.fit import literal
 from vchlang.analysis.program import Given, Inputs, Parameters, Program, VerifyDecl
 from vchlang.analysis.scopes import MAX_STEPS, Limit, Scope
-from vchlang.analysis.express import name_loop
 from vchlang.diagnostics import Diagnostic, Report, Severity
 from vchlang.syntax import ast
 from vchlang.text import Span
@@ -140,19 +140,17 @@ def before(
     outputs = {one.name: one.value for one in trying.run().outputs}
     trying.open()
     names = {"plan": plan, "errors": errors, "outputs": outputs}
-    trying.body("assert", names, failed=bool(errors))
+    trying.ask_body("assert", names, failed=bool(errors))
     return Expected(diagnostics=trying.found())
 
 
-def after(
-    program: Program, parameters: Parameters, inputs: Inputs, trial: Trial, names: dict[str, Any]
-) -> Expected:
+def after(program: Program, parameters: Parameters, inputs: Inputs, trial: Trial, names: dict[str, Any]) -> Expected:
     """What the verifies of a test say once everything is applied. names: `plan`, `replan`, `outputs` and `errors`."""
     trying = _Trying(program, parameters, inputs, trial)
     trying.run()
     trying.open()
     trying.carrying = True
-    trying.body("verify", names, failed=False)
+    trying.ask_body("verify", names, failed=False)
     return Expected(diagnostics=trying.found(), verifies=tuple(trying.verifies))
 
 
@@ -176,7 +174,7 @@ class _Trying(Evaluator):
         out = [one for module in self.modules.values() for one in module.out.freeze()]
         return tuple(one for one in out if one.severity is Severity.ERROR)
 
-    def body(self, word: str, names: dict[str, Any], *, failed: bool) -> None:
+    def ask_body(self, word: str, names: dict[str, Any], *, failed: bool) -> None:
         self.failed = failed
         scope = Scope(self.main.top, self.main)
         scope.values.update(names)
@@ -200,7 +198,7 @@ class _Trying(Evaluator):
                     self.branched(node, scope, word)
                 case ast.Check() if node.when.text == word:
                     if word == "assert":
-                        self.assert_(node, scope)
+                        self.one_assert(node, scope)
                     elif (left := self.verify(node, scope)) is not None:
                         self.verifies.append(left)
                 case _:
@@ -245,7 +243,7 @@ class _Trying(Evaluator):
             hint = "write `verify`: the test then carries the plan out and asks afterwards"
         self.report(codes.NOT_STATIC, node, message, hint=hint)
 
-    def assert_(self, node: ast.Check, scope: Scope) -> None:
+    def one_assert(self, node: ast.Check, scope: Scope) -> None:
         holds = self.quiet(node.condition, scope)
         if holds is False:
             said = self.quiet(node.message, scope) if node.message is not None else None

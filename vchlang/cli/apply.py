@@ -11,10 +11,10 @@ from vchlang.cli.carry_out import carry_out
 from vchlang.cli.look import Terminal, one_line
 from vchlang.cli.options import ENVIRONMENT, NAME, PARAM, PARAMS, VERBOSE, YES, Command, Given, Usage, formats
 from vchlang.cli.parameters import secret_sources
-from vchlang.cli.planning import Prepared, prepare
+from vchlang.cli.planning import MANIFEST, Prepared, prepare
 from vchlang.cli.refusal import MISTAKES, STALE, Refusal, problem
 from vchlang.cli.secrets import Key, Secrets, secrets_in
-from vchlang.cli.target import Setting, connect, deployment_name, holder, setting, setting_in
+from vchlang.cli.target import Setting, connect, deployment_name, holder, setting, setting_in, under_manifest
 from vchlang.plan.codec import PlanError, decode
 from vchlang.plan.model import FORMAT, Plan
 from vchlang.portlayer.recover import Recovered, recover
@@ -41,7 +41,7 @@ def run(given: Given, terminal: Terminal, machine: Machine) -> int:
     if data is not None:
         return _apply_saved(data, given, terminal, machine)
     deployment = deployment_name(given, file)
-    here = setting(file, given.one("env"))
+    here = under_manifest(setting(file, given.one("env")), machine)
     target = connect(here, machine)
     by = holder("apply", machine)
     tell_recovered(recover(target.driver, target.store, machine, by, deployment), terminal)
@@ -100,6 +100,7 @@ def _apply_saved(data: bytes, given: Given, terminal: Terminal, machine: Machine
     if (plan.environment, plan.target) != (here.environment.name, target.name):
         message = f"the plan is for {plan.target} in the environment {plan.environment}"
         raise Refusal([problem("stale-plan", message, "make it again with `vch plan -o FILE`")])
+    _same_manifest(under_manifest(here, machine), plan)
     ask = terminal.ask_hidden if terminal.may_ask else None
     values = [op.args for op in plan.operations]
     sources = {**here.environment.secrets, **secret_sources(given, secrets_in(values))}
@@ -120,6 +121,17 @@ def _apply_saved(data: bytes, given: Given, terminal: Terminal, machine: Machine
         command=shlex.join(["vch", "apply", plan.script or file]),
         verbose=given.flag("verbose"),
     )
+
+
+def _same_manifest(here: Setting, plan: Plan) -> None:
+    """Refuse a plan that was not made under the manifest that scripts run under here. Removing needs no grant."""
+    if here.under is None or plan.verb == "destroy":
+        return
+    made = [one.sha256 for one in plan.inputs if one.kind == MANIFEST]
+    if here.under.sha256 not in made:
+        under = "another manifest than" if made else "no manifest, and not under"
+        message = f"the plan was made under {under} `{here.under.granted.name}`"
+        raise Refusal([problem("manifest-required", message, "make it again with `vch plan -o FILE`")])
 
 
 def _opened(data: bytes, given: Given, machine: Machine) -> tuple[Setting, Key, Plan]:

@@ -15,7 +15,7 @@ DONE, STOPPED, USAGE, MISTAKES, REFUSED, UNREACHABLE, STALE, CHANGES, INTERRUPTE
 
 _REFUSED = frozenset({
     "foreign-owner", "corrupt-record", "protected", "locked", "not-confirmed", "store-unwritable", "store-broken",
-    "not-empty",
+    "not-empty", "not-granted", "over-limit", "manifest-signature", "manifest-expired", "manifest-required",
 })  # fmt: skip
 _STALE = frozenset({"stale-plan", "stale-handle"})
 

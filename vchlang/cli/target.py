@@ -4,34 +4,43 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from vchlang import values as v
 from vchlang.cli.options import Given, Usage
-from vchlang.cli.refusal import Refusal, problem
+from vchlang.cli.refusal import REFUSED, Refusal, problem
 from vchlang.cli.show_diagnostics import Sources
 from vchlang.portlayer.driver import Driver
 from vchlang.project import Environment, Project, find
 from vchlang.state.embedded import EmbeddedStore
 from vchlang.state.store import Holder, Store
 from vchlang.system import Machine
+from vchlang.text import SourceText
 from vchlang.workspace import Workspace
+
+if TYPE_CHECKING:
+    from vchlang.manifests import Delegation
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a command was called: nothing of it has been touched yet."""
+    """Where a command was called: nothing of it has been touched yet.
+
+    under: the manifest that scripts run under, once it was asked for; None without one.
+    """
 
     project: Project
     environment: Environment
     workspace: Workspace
+    under: Delegation | None = None
 
     @property
     def sources(self) -> Sources:
         """The texts that its messages are about."""
         workspace = self.workspace
-        return Sources(self.project.root, workspace.lookup, workspace.bytes_before, workspace.digest)
+        sources = Sources(self.project.root, workspace.lookup, workspace.bytes_before, workspace.digest)
+        return sources if self.under is None else _with(sources, self.under.source)
 
 
 class Watching(Protocol):
@@ -68,6 +77,38 @@ def setting_in(project: Project, environment: str) -> Setting:
     if not isinstance(found, Environment):
         raise Refusal([found], sources)
     return Setting(project=project, environment=found, workspace=Workspace(project, found.allow_outside))
+
+
+def under_manifest(setting: Setting, machine: Machine) -> Setting:
+    """The setting with the manifest that scripts run under here. Refusal when that must not be run under."""
+    named = "VCH_MANIFEST" in os.environ or "VCH_SIGNERS" in os.environ
+    if setting.under is not None or (setting.environment.manifest is None and not named):
+        return setting
+    from vchlang import manifests  # where there is no manifest, nobody waits for cryptography
+
+    environment = setting.environment
+    try:
+        wanted = manifests.required(environment, os.environ)
+        if wanted is None:
+            return setting
+        inside = setting.project.inside(wanted[0])
+        found = manifests.delegation(
+            *wanted,
+            name=wanted[0] if inside.startswith("../") else inside,
+            target=environment.target,
+            now=machine.clock.now(),
+        )
+    except manifests.ManifestError as error:
+        sources = setting.sources if error.source is None else _with(setting.sources, error.source)
+        raise Refusal(error.diagnostics, sources, REFUSED) from None
+    return msgspec.structs.replace(setting, under=found)
+
+
+def _with(sources: Sources, text: SourceText) -> Sources:
+    """The same texts, and one that is no part of the project."""
+    return Sources(
+        sources.root, lambda name: text if name == text.name else sources.lookup(name), sources.before, sources.digest
+    )
 
 
 def deployment_name(given: Given, script: str | None) -> str:

@@ -8,10 +8,10 @@ import os
 from vchlang.cli.look import Terminal
 from vchlang.cli.options import ENVIRONMENT, PARAM, PARAMS, Command, Given, Usage, formats
 from vchlang.cli.parameters import for_validate
-from vchlang.cli.planning import in_order
+from vchlang.cli.planning import in_order, not_granted
 from vchlang.cli.refusal import DONE, MISTAKES
 from vchlang.cli.show_diagnostics import Sources, as_json, github_of, show, summary
-from vchlang.cli.target import Setting, setting
+from vchlang.cli.target import Setting, setting, under_manifest
 from vchlang.diagnostics import Diagnostic, has_errors
 from vchlang.project import find
 from vchlang.system import Machine
@@ -36,7 +36,7 @@ def run(given: Given, terminal: Terminal, machine: Machine) -> int:
     for file in dict.fromkeys(os.path.abspath(one) for one in files):
         root = find(file).root
         if root not in settings:
-            settings[root] = setting(file, given.one("env"))
+            settings[root] = under_manifest(setting(file, given.one("env")), machine)
         here = settings[root]
         found += [(one, here.sources) for one in _check(file, here, given)]
     found = _once(found)
@@ -66,7 +66,8 @@ def _check(file: str, here: Setting, given: Given) -> tuple[Diagnostic, ...]:
     found = list(loaded.diagnostics)
     if loaded.program is not None:
         parameters = for_validate(loaded.program, here.environment, given)
-        found += here.workspace.evaluate(loaded.program, parameters).diagnostics
+        composition = here.workspace.evaluate(loaded.program, parameters)
+        found += (*composition.diagnostics, *not_granted(here, composition))
     return in_order(found)
 
 

@@ -146,18 +146,8 @@ def functions_page() -> str:
             example = one.example
             if one.reads:
                 example = f"verify {example}" if one.probe else f"let example = {example}"
-            out += [f"### {one.name}", code(signature(one)), one.doc, fence(language, example)]
+            out += [f"### {one.name}", code(one.signature), one.doc, fence(language, example)]
     return "\n\n".join(out) + "\n"
-
-
-def signature(one: Builtin) -> str:
-    """`split(text: String, by: String) -> [String]`; without a result where that follows from the arguments."""
-    params = [f"{name}: {v.show_type(type_)}" for name, type_ in one.params]
-    for at in range(len(params) - one.optional, len(params)):
-        params[at] = params[at].replace(":", "?:", 1)
-    more = ", …" if one.variadic else ""
-    result = f" -> {v.show_type(one.result)}" if not callable(one.result) else ""
-    return f"{one.name}({', '.join(params)}{more}){result}"
 
 
 # ---- codes ---------------------------------------------------------------------------------------------------------

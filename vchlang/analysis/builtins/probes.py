@@ -24,7 +24,7 @@ _URL = v.UnionOf((v.STRING, v.URL))
     probe=True,
 )
 def tcp_open(*_: Any) -> Any:
-    """Whether something accepts connections at a port. With `within` it is tried again until then; else once, in 5 s."""
+    """Whether something accepts connections at a port. With `within` it is tried until then; else once, for 5 s."""
     raise AssertionError("a probe is a question to the world. This is a bug in vch.")
 
 
@@ -32,7 +32,7 @@ def tcp_open(*_: Any) -> Any:
     v.BOOL, 'http_ok("http://127.0.0.1:2376/_ping")', ("url", _URL), ("within", v.DURATION), optional=1, probe=True
 )
 def http_ok(*_: Any) -> Any:
-    """Whether a URL answers with a status of 200 to 299. With `within` it is tried again until then; else once, in 5 s."""
+    """Whether a URL answers with a status of 2xx. With `within` it is tried until then; else once, for 5 s."""
     raise AssertionError("a probe is a question to the world. This is a bug in vch.")
 
 
