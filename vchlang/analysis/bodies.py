@@ -86,7 +86,8 @@ class Bodies(Inference):
                 if name == "name":
                     self.static(entry.value, "a name")
                 elif static is not None and name in static:
-                    self.static(entry.value, f"`{name}` decides {static[name]} in `{word}`, and")
+                    reason = static[name] if " in `" in static[name] else f"{static[name]} in `{word}`"
+                    self.static(entry.value, f"`{name}` decides {reason}, and")
         if not open_ended and not existing:
             for name, param in params.items():
                 if param.required and name not in seen and name not in brought:

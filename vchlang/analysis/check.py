@@ -11,11 +11,15 @@ for.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import msgspec
+
 from vchlang import codes
 from vchlang import values as v
+from vchlang.analysis.branches import check_branches
 from vchlang.analysis.components import NO_KIND, Components
 from vchlang.analysis.fit import Learnt, holds_secret, learnt, literal, opened
 from vchlang.analysis.program import Component, Import, Package, Program, Symbol, TypeName, Unreadable
@@ -26,6 +30,7 @@ from vchlang.syntax import ast
 from vchlang.syntax.parser import Parsed
 from vchlang.text import Span
 
+_FOR_OTHERS = {ast.TypeDef, ast.Fn, ast.Component}
 _OF_FILES = (ast.Import, ast.TypeDef, ast.Fn, ast.Component, ast.Test)
 _IN_BLOCKS = (ast.Let, ast.For, ast.If)
 _STEPS = (ast.Element, ast.Segment, ast.Handle, ast.Power, ast.Wait, ast.Check)
@@ -72,6 +77,7 @@ _WORDS: dict[Any, str] = {
 }
 _DECORATED = (ast.Element, ast.Segment, ast.Handle, ast.Power, ast.Wait)
 _DECORATORS = ("protect", "retain", "was", "after", "fault")
+MAX_STATEMENTS = 50_000
 TEXTS = v.ListOf(v.STRING)
 PLAN = v.RecordOf(
     tuple(
@@ -134,6 +140,11 @@ class _Checker(Components):
 
             self.out.add(read_manifest(self.parsed).diagnostics)
             statements = []
+        if len(statements) > MAX_STATEMENTS:
+            message = f"a file has no more than {MAX_STATEMENTS:,} statements at its top"
+            self.base, first_over = statements[MAX_STATEMENTS]
+            self.out.report(codes.LIMIT_SIZE, self.at(first_over), message, hint="split it into modules, or use `for`")
+            self.parsed, statements = msgspec.structs.replace(self.parsed, chunks=()), []  # nothing in it is looked at
         for base, statement in statements:
             self.base = base
             self.declare_top(statement)
@@ -149,6 +160,8 @@ class _Checker(Components):
                 begun: list[Symbol | TypeName | Component] = [*self.top.values(), *self.types.values()]
                 for one in (*begun, *self.components.values()):
                     one.state = 2 if one.state == 1 else one.state
+        with contextlib.suppress(RecursionError):  # what nests too deep has been reported
+            check_branches(statements, self.text, self.out)
         self.unused()
         return Program(
             path=self.path,
@@ -295,18 +308,21 @@ class _Checker(Components):
 
     def unused(self) -> None:
         words = {"let": "value", "param": "parameter", "import": "import", "fn": "function"}
+        kinds = {type(one.node) for _, one in self.parsed.statements()}
+        # What only declares, functions or such among it, is there for others, whether they are known here or not.
+        library = self.module or (kinds <= {ast.Let, *_OF_FILES} and bool(kinds & _FOR_OTHERS))
         for symbol in self.top.values():
             if symbol.used or symbol.name.startswith("_") or symbol.what not in words:
                 continue
             also = self.components.get(symbol.name)  # one import may bring a function and a component
-            if (self.module and symbol.what != "import") or (symbol.what == "import" and also and also.used):
+            if (library and symbol.what != "import") or (symbol.what == "import" and also and also.used):
                 continue
             self.out.report(codes.UNUSED, symbol.span, f"the {words[symbol.what]} `{symbol.name}` is never used")
         for name, component in self.components.items():
             if component.path != self.path and name not in self.used_components and name not in self.top:
                 self.out.report(codes.UNUSED, self.spans[name], f"the import `{name}` is never used")
         for type_ in self.types.values():
-            if not type_.used and not type_.name.startswith("_") and not self.module:
+            if not type_.used and not type_.name.startswith("_") and not library:
                 word = "import" if isinstance(type_.node, ast.Import) else "type"
                 self.out.report(codes.UNUSED, type_.span, f"the {word} `{type_.name}` is never used")
 
@@ -456,7 +472,7 @@ class _Checker(Components):
         if wanted is not None:
             self.typed[id(node)] = wanted
         self.late = None
-        found = self.value(node.value, wanted, f"`{node.name.text}`")
+        found = self.sized(self.value(node.value, wanted, f"`{node.name.text}`"), node.name)
         self.context.results.setdefault(node.name.text, (wanted or found, self.late is not None))
         self.late = None
         if holds_secret(found):

@@ -9,6 +9,7 @@ from typing import Any
 
 from vchlang import codes
 from vchlang import values as v
+from vchlang.analysis.branches import check_branches
 from vchlang.analysis.fit import opened, opposite
 from vchlang.analysis.names import Context
 from vchlang.analysis.program import Component, Symbol
@@ -147,6 +148,7 @@ class Components(Steps):
             self.statement(statement, "component", top=True)
             if isinstance(statement.node, ast.Output):
                 component.outputs.setdefault(statement.node.name.text, statement.node)
+        check_branches([(self.base, one) for one in node.body.statements], self.text, self.out)
         results = self.context.results
         docs = {one.node.name.text: one.doc for one in node.body.statements if isinstance(one.node, ast.Output)}
         component.type = v.InstanceOf(

@@ -35,7 +35,7 @@ from vchlang.analysis.program import (
 )
 from vchlang.analysis.renames import SPAN as WAS
 from vchlang.analysis.renames import old_address
-from vchlang.analysis.scopes import MAX_STEPS, NOTHING, Argument, Frame, Known, Limit, Scope
+from vchlang.analysis.scopes import NOTHING, Argument, Frame, Known, Limit, Scope
 from vchlang.analysis.segments import Reach
 from vchlang.analysis.steps import PEERS, TRAFFIC
 from vchlang.diagnostics import Diagnostic, Label, Severity, did_you_mean, has_errors
@@ -45,6 +45,11 @@ from vchlang.text import Span
 
 MAX_NESTING = 30
 """How deep instances stand in instances."""
+MAX_ELEMENTS = 15_000
+_PER_STATEMENT, _PER_INSTANCE, _PER_RULE = 6, 16, 30
+"""Steps for a statement that goes into the second pass, for a frame, and for a rule: about what they take."""
+MAX_MISTAKES = 5_000
+"""Errors of the checker that are enough: with more, values are not looked at."""
 
 
 _OF_VALUES = frozenset({codes.ASSERT_FAILED.slug, codes.WHERE_FAILED.slug, codes.NO_SECRET.slug})
@@ -91,6 +96,7 @@ class Evaluator(Expressions):
         self.items: list[Item] = []
         self.elements: dict[str, ElementDecl] = {}
         self.addresses: dict[int, str] = {}
+        self.declared: dict[str, Item] = {}
         self.partial = False
         self.out: Composition | None = None
         self.carrying = not program.has_errors and any(
@@ -105,6 +111,8 @@ class Evaluator(Expressions):
         out = self.out = Composition(
             elements=self.elements, handles=[], powers=[], waits=[], outputs=[], missing=(), diagnostics=()
         )
+        if len(self.program.diagnostics) > MAX_MISTAKES and self.program.has_errors:
+            return out
         try:
             self.parameters_known()
             self.walk_top()
@@ -123,18 +131,25 @@ class Evaluator(Expressions):
             if module is not self.main:
                 self.main.out.add(module.out.freeze())
         # What the checker has reported at a place is not said again in other words.
-        said = {
-            (one.source, one.span)
-            for program in self.programs.values()
-            for one in program.diagnostics
-            if one.severity is Severity.ERROR
-        }
-        found = (one for one in self.main.out.freeze() if (one.source, one.span) not in said)
+        errors = [
+            one for program in self.programs.values() for one in program.diagnostics if one.severity is Severity.ERROR
+        ]
+        said = {(one.source, one.span) for one in errors}
+        # Where a membership stands differently in two branches, only one of them is what is evaluated.
+        differing = [one for one in errors if one.code == codes.BRANCHES_DIFFER.slug]
+        differ = {(one.source, one.span) for here in differing for one in (here, *here.labels)}
+        said |= differ
+        found = (
+            one
+            for one in self.main.out.freeze()
+            if (one.source, one.span) not in said and not any((to.source, to.span) in differ for to in one.labels)
+        )
         out.diagnostics = tuple(self.once(found))
         return out
 
     def sample(self, component: Component) -> list[Diagnostic]:
         """What is wrong in an instance of which only the defaults are known, and the kinds of what it is given."""
+        self.guessing = True
         self.out = Composition(
             elements=self.elements, handles=[], powers=[], waits=[], outputs=[], missing=(), diagnostics=()
         )
@@ -286,6 +301,7 @@ class Evaluator(Expressions):
 
     def add(self, statement: ast.Statement, scope: Scope, waits: tuple[int, ...]) -> Item:
         item = Item(statement, scope, self.base, len(self.items), waits)
+        self.spend(_PER_STATEMENT, item.node)
         self.items.append(item)
         return item
 
@@ -303,7 +319,7 @@ class Evaluator(Expressions):
             self.place = place
             self.walk_block(node.body, inner, (*keys, str(pair[0])), waits)
 
-    def rounds(self, node: ast.For, scope: Scope) -> list[tuple[Any, Any]]:
+    def rounds(self, node: ast.For, scope: Scope) -> Iterable[tuple[Any, Any]]:
         """Key and value of each turn of a loop of statements."""
         over = self.quiet(node.source, scope)
         if not isinstance(over, v.Unknown):
@@ -343,14 +359,14 @@ class Evaluator(Expressions):
                 case ast.For(body=body):
                     todo += [one.node for one in body.statements]
                 case ast.If(then=then, otherwise=otherwise):
-                    todo += [one.node for one in then.statements]
-                    todo += [one.node for one in otherwise.statements] if isinstance(otherwise, ast.Block) else [otherwise]
+                    rest = otherwise.statements if isinstance(otherwise, ast.Block) else ()
+                    todo += [one.node for one in (*then.statements, *rest)]
+                    if isinstance(otherwise, ast.If):
+                        todo.append(otherwise)
 
     def turn(self, source: Any) -> None:
         """A turn of a loop costs a step, even where nothing is worked out in it."""
-        self.steps -= 1
-        if self.steps < 0:
-            self.limit(codes.LIMIT_STEPS, source, f"working this out takes more than {MAX_STEPS:,} steps")
+        self.spend(1, source)
 
     def component_of(self, node: Any, scope: Scope) -> Component | None:
         if isinstance(node, ast.Segment) or node.kind.text in KINDS:
@@ -391,6 +407,7 @@ class Evaluator(Expressions):
         else:
             frame.elements[name] = ref
         self.addresses[item.order] = address
+        self.declared.setdefault(address, item)
         if component is None:
             frame.members.append(address)
         return address
@@ -418,6 +435,7 @@ class Evaluator(Expressions):
         frame.after = outer.after  # `@after` of the instance itself is added when all elements are known
         outer.inner.append(frame)
         self.frames[address] = frame
+        self.spend(_PER_INSTANCE + 4 * len(component.kind.element.params), node.kind)
         scope = frame.scope = Scope(None, home, frame)
         entries = node.body.entries if node.body is not None else ()
         for word, param in component.kind.element.params.items():
@@ -436,7 +454,7 @@ class Evaluator(Expressions):
         self.place = place
 
     def same_address(self, node: ast.Element | ast.Segment, address: str) -> None:
-        first = next((item for item in self.items if self.addresses.get(item.order) == address), None)
+        first = self.declared.get(address)
         labels = []
         if first is not None:
             target = first.node.target
@@ -469,6 +487,8 @@ class Evaluator(Expressions):
         protect, retain, after = self.decorations(item)
         frame = item.scope.frame
         was = self.was(item, address, spans)
+        if len(self.elements) >= MAX_ELEMENTS:
+            self.limit(codes.LIMIT_SIZE, node, f"a script makes no more than {MAX_ELEMENTS:,} elements")
         self.elements[address] = ElementDecl(
             address=address,
             kind=kind,
@@ -550,6 +570,7 @@ class Evaluator(Expressions):
                 case ast.Let(name=name):
                     scope.lazy[name.text] = (node, self.base)
                 case ast.Rule():
+                    self.spend(_PER_RULE, node)
                     spans[f"rules[{len(out)}]"] = self.where(node)
                     spans[f"rules[{len(out)}].what"] = self.where(node.what)
                     if node.peer is not None:
@@ -653,7 +674,33 @@ class Evaluator(Expressions):
         else:
             fitted = self.fit(value, param.type, node)
         spans[param.name] = self.where(node)
+        if param.clause or param.name == "name":
+            self.settled(fitted, node, f"`{param.clause}`" if param.clause else "a name")
+        if type(node) in _PARTED:
+            self.parts(param, node, spans)
+        self.enters(fitted, node)
         body[param.name] = fitted
+
+    def parts(self, param: Param, node: Any, spans: dict[str, Where]) -> None:
+        """Note where the parts of a value stand that is written out: `limits.cpu`, `ip.gateway`, `ranges[0]`."""
+        name = param.name
+        match node:
+            case ast.Record(entries=entries):
+                keys = isinstance(opened(param.type), v.MapOf)  # what is wrong with an entry of a map is its key
+                for entry in entries:
+                    if isinstance(entry, ast.Field):
+                        spans[f"{name}.{entry.name.text}"] = self.where(entry.name if keys else entry.value)
+            case ast.ListExpr(items=items) if not any(isinstance(one, ast.Spread) for one in items):
+                for place, one in enumerate(items):
+                    spans[f"{name}[{place}]"] = self.where(one)
+            case ast.Call(callee=ast.Variant(name=word), args=args):
+                type_ = opened(param.type)
+                case = type_.case(word) if isinstance(type_, v.VariantOf) else None
+                fields = [one.name for one in case.fields] if case is not None else []
+                for field, arg in zip(fields, args, strict=False):
+                    spans[f"{name}.{arg.name.text if arg.name else field}"] = self.where(arg.value)
+            case _:
+                pass
 
     def handle(self, item: Item, out: Composition) -> None:
         node: ast.Handle = item.node
@@ -796,6 +843,8 @@ class Evaluator(Expressions):
         node: ast.Wait = item.node
         what = self.quiet(node.what, item.scope)
         within = self.fit(self.quiet(node.within, item.scope), v.DURATION, node.within)
+        if isinstance(within, int) and within <= 0:
+            self.report(codes.OUT_OF_RANGE, node.within, "nothing comes within no time")
         if isinstance(what, v.ElementRef):
             out.waits.append(
                 WaitDecl(
@@ -819,6 +868,7 @@ class Evaluator(Expressions):
         type_ = self.program.typed.get(id(node)) if node.type is not None else None
         if type_ is not None:
             value = self.fit(value, type_, node.value)
+        self.enters(value, node.value)
         out.outputs.append(
             OutputDecl(name=node.name.text, value=value, where=self.where(node.name), doc=item.statement.doc)
         )
@@ -907,6 +957,8 @@ def _needs(value: Any, out: set[str]) -> None:
                 out.add(one.address)
 
 
+_PARTED = frozenset({ast.Record, ast.ListExpr, ast.Call})
+"""Forms of expressions that have parts with places of their own."""
 _ITEMS: dict[type, Callable[[Evaluator, Item, Composition], None]] = {
     ast.Element: Evaluator.element,
     ast.Segment: Evaluator.segment,

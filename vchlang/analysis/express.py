@@ -6,25 +6,30 @@ A mistake of a value is reported at its place and raised as `Known`, which the n
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
 from vchlang import codes
 from vchlang import values as v
+from vchlang.analysis.budget import WEIGHED
 from vchlang.analysis.builtins import BUILTINS, Misfit, Mistake, work
 from vchlang.analysis.fit import read_of, split_number
 from vchlang.analysis.later import Held, Later
-from vchlang.analysis.operate import is_open
 from vchlang.analysis.program import Symbol, Unreadable
 from vchlang.analysis.scopes import MAX_DEPTH, MAX_ITEMS, MAX_STEPS, MAX_TEXT, NOTHING, Known, Module, Scope
-from vchlang.diagnostics import did_you_mean
+from vchlang.diagnostics import did_you_mean, has_errors
 from vchlang.kinds.schema import KINDS
 from vchlang.syntax import ast
 
 
 class Expressions(Later):
-    """Values of expressions, within the names of one program and its modules."""
+    """Values of expressions, within the names of one program and its modules.
+
+    guessing: whether what a component is given is made up, so that what is not known is nobody's mistake.
+    """
+
+    guessing = False
 
     def quiet(self, node: Any, scope: Scope) -> Any:
         """The value of an expression; NOTHING where a mistake in it was reported."""
@@ -35,36 +40,39 @@ class Expressions(Later):
             self.depth = depth
             return NOTHING
 
-    def pairs(self, source: Any, scope: Scope) -> list[tuple[Any, Any]]:
-        """Key and value of each turn of a loop; nothing where what it goes over is not known."""
-        over = self.quiet(source, scope)
-        if isinstance(over, v.Unknown):
-            self.settled(over, source, "a loop")
-            return []
-        return self.pairs_of(over, source)
-
-    def pairs_of(self, over: Any, source: Any) -> list[tuple[Any, Any]]:
+    def pairs_of(self, over: Any, source: Any) -> Iterable[tuple[Any, Any]]:
+        """Key and value of each turn of a loop."""
         if isinstance(over, v.Range):
             if type(over.low) is not int or type(over.high) is not int:
                 return []
             if over.high - over.low >= min(MAX_ITEMS, self.steps):
                 self.limit(codes.LIMIT_STEPS, source, f"a loop over {v.show(over)} is longer than the budget")
-            return [(one, one) for one in range(over.low, over.high + 1)]
+            return ((one, one) for one in range(over.low, over.high + 1))
         if isinstance(over, dict):
             return list(over.items())
         if isinstance(over, list):
             # The values of a list are its keys: a position would move when a neighbour goes.
-            return [(one, one) if isinstance(one, str | int) else (position, one) for position, one in enumerate(over)]
+            return ((one, one) if isinstance(one, str | int) else (position, one) for position, one in enumerate(over))
+        self.settled(over, source, "how often a loop turns")
         return []
 
     def settled(self, value: Any, node: Any, what: str) -> None:
         """Report what must be known before anything is planned and is not: it came through a call or a parameter."""
-        late = isinstance(value, v.Template) or (isinstance(value, v.Unknown) and value.address)
-        if (
-            late and not self.asking and not self.program.has_errors
-        ):  # the checker has said it, where the text alone tells
+        if self.asking or self.program.has_errors:
+            return  # the checker has said it, where the text alone tells
+        if isinstance(value, v.Secret) or (isinstance(value, v.Template) and value.secret):
+            self.report(codes.SECRET_SINK, node, f"{what} would tell of a secret")
+        elif isinstance(value, v.Template | v.Unknown) and (
+            isinstance(value, v.Template) or value.address or self.all_given()
+        ):
             message = f"{what} must be known before anything is planned; this is known only after apply"
             self.report(codes.NOT_STATIC, node, message)
+
+    def all_given(self) -> bool:
+        """Whether what is not known can only be worked out from facts: all is given, read, and free of mistakes."""
+        if self.guessing or self.parameters.unknown or self.missing:
+            return False
+        return not any(has_errors(module.out.freeze()) for module in self.modules.values())
 
     def key(self, node: Any, scope: Scope) -> str | None:
         value = self.eval(node, scope)
@@ -85,7 +93,9 @@ class Expressions(Later):
             value = known.value
         else:
             value = _EVAL[type(node)](self, node, scope)
-            if value is NOTHING and self.carrying:
+            if type(value) in WEIGHED:
+                self.weigh(value, node)
+            elif value is NOTHING and self.carrying:
                 value = self.for_later(node, scope)
         self.depth -= 1
         return value
@@ -130,13 +140,15 @@ class Expressions(Later):
                     return NOTHING
                 out.append(value)
                 plain = False
+            elif isinstance(value, str):
+                out.append(value)
             else:
-                out.append(value if isinstance(value, str) else v.show(value))
+                self.steps -= self.weight(value)
+                out.append(v.show(value))
         if plain:
-            made = "".join(out)
-            if len(made) > MAX_TEXT:
+            if sum(map(len, out)) > MAX_TEXT:
                 self.limit(codes.LIMIT_SIZE, node, "a text is larger than 16 MiB")
-            return made
+            return "".join(out)
         return v.Template(_merged(out))
 
     def constant(self, node: ast.Bool, scope: Scope) -> Any:
@@ -174,33 +186,38 @@ class Expressions(Later):
                 self.limit(codes.LIMIT_SIZE, node, f"a list has more than {MAX_ITEMS:,} values")
         return out
 
-    def turns(self, each: ast.Each, scope: Scope) -> list[Scope] | None:
+    def turns(self, each: ast.Each, scope: Scope) -> Iterator[Scope | None]:
+        """The scope of each turn of a comprehension; None where it is not known how it goes on."""
         over = self.eval(each.source, scope)
         if isinstance(over, v.Unknown):
             self.settled(over, each.source, "a loop")
-            return None
-        out: list[Scope] = []
+            yield None
+        count = 0
         for pair in self.pairs_of(over, each.source):
+            self.steps -= 1
             inner = Scope(scope, scope.module)
-            pair = pair if isinstance(over, dict) or len(each.names) == 1 else (len(out), pair[1])
+            pair = pair if isinstance(over, dict) or len(each.names) == 1 else (count, pair[1])
             name_loop(inner, each.names, pair)
             holds = True if each.condition is None else self.eval(each.condition, inner)
             if not isinstance(holds, bool):
-                return None
+                yield None
             if holds:
-                out.append(inner)
-        return out
+                count += 1
+                yield inner
 
     def list_for(self, node: ast.ListFor, scope: Scope) -> Any:
-        turns = self.turns(node.each, scope)
-        return NOTHING if turns is None else [self.eval(node.value, inner) for inner in turns]
+        out: list[Any] = []
+        for inner in self.turns(node.each, scope):
+            if inner is None:
+                return NOTHING
+            out.append(self.eval(node.value, inner))
+        return out
 
     def map_for(self, node: ast.MapFor, scope: Scope) -> Any:
-        turns = self.turns(node.each, scope)
-        if turns is None:
-            return NOTHING
         out: dict[str, Any] = {}
-        for inner in turns:
+        for inner in self.turns(node.each, scope):
+            if inner is None:
+                return NOTHING
             key = self.key(node.key, inner)
             if key is None:
                 return NOTHING
@@ -278,6 +295,7 @@ class Expressions(Later):
 
     def call_function(self, function: Function, node: ast.Call, scope: Scope) -> Any:
         params = function.signature.params
+        self.spend(len(params), node)
         given: dict[str, Any] = {}
         nodes: dict[str, Any] = {}
         for position, arg in enumerate(node.args):
@@ -328,24 +346,28 @@ class Expressions(Later):
         args = [self.eval(arg.value, scope) for arg in node.args]
         args = [one.at(arg.value) if type(one) is Function else one for one, arg in zip(args, node.args, strict=True)]
         if any(isinstance(one, v.Unknown | v.Template) for one in args):
-            return NOTHING
+            return self.untold(node, f"`{name}`", *args)
         if name == "len" and len(args) == 1 and isinstance(args[0], v.Secret) and args[0].known:
             args = [args[0].value]
         if any(isinstance(one, v.Secret) for one in args):
-            return NOTHING  # the checker has refused it, or nobody knows how long it is
+            return NOTHING if name == "len" else self.untold(node, f"`{name}`", *args)  # nobody knows how long it is
         if builtin.reads:
             return self.probe(name, args) if builtin.probe else self.read(node, name, args, scope)
         least = len(builtin.params) - builtin.optional
         if not least <= len(args) or (len(args) > len(builtin.params) and not builtin.variadic):
             return NOTHING
-        if not builtin.shape and any(is_open(one) for one in args):
-            return NOTHING  # a value in it is not known, and the result depends on the values
-        self.steps -= work(args)
+        if not builtin.shape and any(self.is_open(one) for one in args):
+            return self.untold(node, f"`{name}`", *args)  # the result depends on the values, and one is not known
+        # Half a step for each part of an argument that a function looks into; `work` counts the length alone.
+        looked = 0 if builtin.shape else sum(self.weight(one) for one in args) >> 1
+        self.spend(work(args) + looked + _PER_CALL.get(builtin.group, 2), node)
         unsure: list[Any] = []
-        args = [_watched(one, unsure) if callable(one) else one for one in args]
+        args = [_watched(one, unsure, self.is_open) if callable(one) else one for one in args]
         try:
             value = builtin.run(*args)
         except Mistake as problem:
+            if self.was_reported(node, scope):
+                return NOTHING
             raise self.mistake(codes.CODES[problem.code], node, problem.message) from None
         except Misfit as problem:
             if self.was_reported(node, scope):
@@ -356,7 +378,7 @@ class Expressions(Later):
         except (TypeError, ValueError, AttributeError, LookupError):
             return NOTHING  # arguments of a type that the checker has refused
         if unsure and not builtin.passes:
-            return NOTHING
+            return self.untold(node, f"`{name}`", *unsure)
         if isinstance(value, int) and not isinstance(value, bool):
             self.whole(int(value), node)
         if isinstance(value, str) and len(value) > MAX_TEXT:
@@ -436,8 +458,13 @@ def _merged(parts: list[Any]) -> tuple[Any, ...]:
     """The parts of a text, those that are known and follow each other as one: equal texts are equal values."""
     out: list[Any] = []
     for known, run in groupby(parts, lambda part: isinstance(part, str)):
-        out += ["".join(run)] if known else run
+        same = list(run)
+        out += ["".join(same)] if known else same
     return tuple(out)
+
+
+_PER_CALL = {"networks": 20, "encoding": 10, "digests": 5, "times": 20, "patterns": 10}
+"""Steps for a call of a function of a group, about what it takes; 2 for the others."""
 
 
 def name_loop(scope: Scope, names: tuple[ast.Word, ...], pair: tuple[Any, Any]) -> None:
@@ -447,7 +474,7 @@ def name_loop(scope: Scope, names: tuple[ast.Word, ...], pair: tuple[Any, Any]) 
         scope.values[names[0].text] = pair[1]
 
 
-def _watched(function: Callable[..., Any], unsure: list[Any]) -> Callable[..., Any]:
+def _watched(function: Callable[..., Any], unsure: list[Any], is_open: Callable[[Any], bool]) -> Callable[..., Any]:
     """A lambda that notes what it gave and is not known: a builtin would take it for true."""
 
     def run(*args: Any) -> Any:

@@ -23,10 +23,8 @@ def literal(node: Any) -> str | None:
 
 def split_number(text: str) -> tuple[str, str]:
     """The digits of a number, and its unit (empty without one)."""
-    for at, sign in enumerate(text):
-        if sign.isalpha():
-            return text[:at], text[at:]
-    return text, ""
+    unit = text.lstrip("0123456789_.")
+    return text[: len(text) - len(unit)], unit
 
 
 def fits(found: v.Type, wanted: v.Type) -> bool:

@@ -32,7 +32,7 @@ class Fitting(Naming):
                 return self.fit_text(value, type_, node)
             if not _is_simple(value, type_):
                 # The checker could not tell: it came through a list of several types, a spread of a map, or a call.
-                message = f"a {v.show_type(type_)} stands here, not {v.show(value)}"
+                message = f"a {v.show_type(type_)} stands here, not {v.brief(value)}"
                 self.report(codes.WRONG_TYPE, node, message)
                 return NOTHING
             return float(value) if cls is int and type_ == v.FLOAT else value
@@ -50,10 +50,12 @@ class Fitting(Naming):
             case v.ListOf(item):
                 if not isinstance(value, list):
                     return self.other(value, type_, node)
+                self.steps -= len(value)
                 return [self.fit(one, item, _nth(node, at)) for at, one in enumerate(value)]
             case v.MapOf(_, item):
                 if not isinstance(value, dict):
                     return self.other(value, type_, node)
+                self.steps -= len(value)
                 return {key: self.fit(one, item, _named(node, key)) for key, one in value.items()}
             case v.RecordOf(fields):
                 return (
@@ -77,8 +79,7 @@ class Fitting(Naming):
         if value is None:
             self.report(codes.NOT_OPTIONAL, node, "this is null", hint="give it another value with `??`")
         else:
-            shown = v.show(value)
-            self.report(codes.WRONG_TYPE, node, f"a {v.show_type(type_)} stands here, not {shown[:80]}")
+            self.report(codes.WRONG_TYPE, node, f"a {v.show_type(type_)} stands here, not {v.brief(value)}")
         return NOTHING
 
     def fit_named(self, value: Any, type_: v.Named, node: Any) -> Any:
@@ -115,6 +116,7 @@ class Fitting(Naming):
     def fit_record(self, value: dict[str, Any], fields: tuple[v.FieldOf, ...], node: Any) -> dict[str, Any]:
         """A record with the fields of its type, in the order of the type where a script declares that."""
         declared = bool(fields) and fields[0].home is not None
+        self.steps -= len(fields)
         if not declared:
             types = {one.name: one.type for one in fields}
             known = {key: one for key, one in value.items() if key in types}

@@ -1,104 +1,31 @@
 """The typestate of handles, and what else only the whole composition shows.
 
-Two parts. `check_branches` reads the source of one handle: after an `if`, a membership must be in the same state from
-both branches, whatever the condition's value. `check_composition` reads what was evaluated, loops unrolled: the order
-of join and bind, roles, mounts, addresses, locations inside each other. It also settles what a bind left open: its
-role, and the executor of a wait.
+`check_composition` reads what was evaluated, loops unrolled: the order of join and bind, roles, mounts, waits, and has
+the other checks of a whole composition made. What differs between branches is read on the source (`branches.py`). It
+also settles what a bind left open: its role, and the executor of a wait.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from vchlang import codes
 from vchlang import values as v
-from vchlang.analysis.program import BindStep, Composition, ElementDecl, HandleDecl, JoinStep, Where
+from vchlang.analysis.addresses import check_addresses
+from vchlang.analysis.bounds import check_bounds
+from vchlang.analysis.findings import say as _say
+from vchlang.analysis.order import check_order
+from vchlang.analysis.places import check_places
+from vchlang.analysis.program import BindStep, Composition, HandleDecl, JoinStep, Where
 from vchlang.analysis.renames import check_renames
+from vchlang.analysis.requirements import check_requirements, parent_of
 from vchlang.analysis.segments import check_segments
-from vchlang.diagnostics import Label, Report
-from vchlang.syntax import ast
-from vchlang.text import Span
-
-# ---- branches, on the source ---------------------------------------------------------------------------------------
-
-_State = dict[tuple[str, str], tuple[str, Span]]
-"""Membership (place as written, role) → joined, bound or differs, and where."""
-
-
-def check_branches(block: ast.Block, base: int, text: str, out: Report) -> None:
-    """Report a use of a membership that only one branch of an earlier `if` has joined."""
-    _branches(block, {}, base, text, out)
-
-
-def _branches(block: ast.Block, state: _State, base: int, text: str, out: Report) -> _State:
-    for statement in block.statements:
-        node = statement.node
-        match node:
-            case ast.Join():
-                key = (_written(node.what, base, text), node.role.text if node.role else "")
-                if not _differs([key], node.what, state, base, out):
-                    state[key] = ("bound" if node.bind is not None else "joined", node.what.span(base))
-            case ast.Bind():
-                place = _written(node.what, base, text)
-                keys = [
-                    key for key in state if key[0] == place and (node.role is None or key[1] in (node.role.text, ""))
-                ]
-                if not _differs(keys, node.what, state, base, out):
-                    state.update({key: ("bound", node.what.span(base)) for key in keys})
-            case ast.For():
-                state = _branches(node.body, dict(state), base, text, out)
-            case ast.If():
-                state = _either(node, state, base, text, out)
-            case _:
-                pass
-    return state
-
-
-def _either(node: ast.If, state: _State, base: int, text: str, out: Report) -> _State:
-    then = _branches(node.then, dict(state), base, text, out)
-    if isinstance(node.otherwise, ast.If):
-        otherwise = _either(node.otherwise, dict(state), base, text, out)
-    elif node.otherwise is not None:
-        otherwise = _branches(node.otherwise, dict(state), base, text, out)
-    else:
-        otherwise = dict(state)
-    merged: _State = {}
-    for key in [*then, *(key for key in otherwise if key not in then)]:
-        one, other = then.get(key), otherwise.get(key)
-        if one is not None and other is not None and one[0] == other[0]:
-            merged[key] = one
-        else:
-            merged[key] = ("differs", (one or other or ("", node.span(base)))[1])
-    return merged
-
-
-def _differs(keys: list[tuple[str, str]], node: Any, state: _State, base: int, out: Report) -> bool:
-    for key in keys:
-        if key in state and state[key][0] == "differs":
-            out.report(
-                codes.BRANCHES_DIFFER,
-                node.span(base),
-                f"`{key[0]}` is joined only when a condition holds",
-                labels=[(state[key][1], "in one branch only")],
-                hint="join and bind it in the same branch, or in both",
-            )
-            del state[key]
-            return True
-    return False
-
-
-def _written(node: Any, base: int, text: str) -> str:
-    return text[base + node.start : base + node.end]
-
+from vchlang.diagnostics import Report
 
 _STORAGE_ROLES = ("loader", "persistent", "non_persistent")
 
-# ---- the composition -----------------------------------------------------------------------------------------------
-
-
 class _Member:
-    """A membership as the handle goes along."""
+    """A membership as the handles go along."""
 
     __slots__ = ("bind", "join")
 
@@ -111,24 +38,31 @@ def check_composition(composition: Composition, roles: list[tuple[str, str, Wher
     """Report what is wrong among the elements and handles of one evaluation, and settle what binds left open."""
     members: dict[str, dict[tuple[str, str], _Member]] = {}
     handles: dict[str, list[HandleDecl]] = {}
+    compute: dict[str, BindStep] = {}
     for handle in sorted(composition.handles, key=lambda one: one.order):
-        _walk(handle, members.setdefault(handle.executor, {}), out)
+        _walk(handle, members.setdefault(handle.executor, {}), compute, out)
         handles.setdefault(handle.executor, []).append(handle)
     for executor, found in members.items():
         _finish(executor, handles[executor], found, composition, out)
     _roles_joined(composition, members, roles, out)
     _waits(composition, members, out)
-    _rings(composition, out)
+    check_order(composition, out)
     check_renames(composition, out)
     check_segments(composition, out)
-    _locations(composition, out)
-    _networks(composition, out)
+    check_places(composition, out)
+    joined = {
+        executor: [(one.join, one.bind) for one in found.values()] for executor, found in members.items()
+    }
+    check_addresses(composition, joined, out)
+    check_requirements(composition, joined, out)
     _pools(composition, out)
     _checksums(composition, out)
-    _ranges(composition, out)
+    check_bounds(composition, out)
 
 
-def _walk(handle: HandleDecl, members: dict[tuple[str, str], _Member], out: Report) -> None:
+def _walk(
+    handle: HandleDecl, members: dict[tuple[str, str], _Member], compute: dict[str, BindStep], out: Report
+) -> None:
     refused: list[tuple[str, str]] = []
     for step in handle.steps:
         if isinstance(step, JoinStep):
@@ -145,6 +79,10 @@ def _walk(handle: HandleDecl, members: dict[tuple[str, str], _Member], out: Repo
                 step.where,
                 f"the handle is opened on `{handle.executor}`, not on `{step.address}`",
             )
+        elif (first := compute.setdefault(step.address, step)) is not step:
+            hint = "its handles are its composition together: say it once"
+            _say(out, codes.BOUND_TWICE, step.where, f"`{step.address}` is bound already", first.where,
+                 "first bound here", hint=hint)  # fmt: skip
 
 
 def _join(step: JoinStep, members: dict[tuple[str, str], _Member], out: Report) -> bool:
@@ -240,6 +178,14 @@ def _bind(step: BindStep, handle: HandleDecl, members: dict[tuple[str, str], _Me
         )
         return
     member.bind = step
+    if step.role == "container" and step.kind == "network":
+        _say(
+            out,
+            codes.NOTHING_TO_BIND,
+            step.where,
+            f"`{step.address}` is offered to containers: no NIC of `{handle.executor}`, so nothing to bind",
+            hint=f"write `join {_written_name(step.address)} as container`, and no more",
+        )
     if step.kind == "storage":
         if step.role == "loader" and "at" in step.body:
             _say(out, codes.WRONG_CLAUSE, step.spans["at"], "a loader is bound without `at`")
@@ -257,11 +203,9 @@ def _finish(
     partial = any(one.partial for one in handles) or any(
         one.join.kind == "storage" and one.join.role not in _STORAGE_ROLES for one in members.values()
     )
-    loaded = any(isinstance(step, JoinStep) and step.role == "loader" for handle in handles for step in handle.steps)
-    if not partial and not loaded:
-        element = composition.elements.get(executor)
-        if element is None or (element.verb != "adopt" and "parent" not in element.body):  # else its parent's
-            _say(out, codes.NO_LOADER, handles[0].head, f"nothing is joined to `{executor}` as its loader")
+    loaders = [step for handle in handles for step in handle.steps if isinstance(step, JoinStep) and step.role == "loader"]
+    if not partial:
+        _loaded(executor, handles, loaders, composition, out)
     for member in members.values():
         join = member.join
         if member.bind is None and join.role != "container" and not partial:
@@ -280,7 +224,28 @@ def _finish(
                 )
     _mounts(members, out)
     _nics(members, out)
-    _tasks(members, out)
+    element = composition.elements.get(executor)
+    _tasks(members, partial or element is None or element.verb != "create" or "parent" in element.body, out)
+
+
+def _loaded(
+    executor: str, handles: list[HandleDecl], loaders: list[JoinStep], composition: Composition, out: Report
+) -> None:
+    """Report an executor without a loader, or with one of its own and its parent's."""
+    element = composition.elements.get(executor)
+    parent = composition.elements.get(parent_of(executor, composition))
+    if parent is None:
+        if not loaders and (element is None or (element.verb != "adopt" and "parent" not in element.body)):
+            _say(out, codes.NO_LOADER, handles[0].head, f"nothing is joined to `{executor}` as its loader")
+        return
+    composed = [handle for handle in composition.handles if handle.executor == parent.address]
+    theirs = [step for one in composed for step in one.steps if isinstance(step, JoinStep) and step.role == "loader"]
+    if loaders and theirs:
+        message = f"`{executor}` begins as a copy of `{parent.address}`, which has its loader already"
+        _say(out, codes.TWO_LOADERS, loaders[0].where, message, theirs[0].where, "the first loader")
+    elif not loaders and not theirs and parent.verb == "create" and not any(one.partial for one in composed):
+        message = f"nothing is joined to `{executor}` as its loader, nor to its parent `{parent.address}`"
+        _say(out, codes.NO_LOADER, handles[0].head, message, parent.head, "its parent")
 
 
 def _mounts(members: dict[tuple[str, str], _Member], out: Report) -> None:
@@ -322,7 +287,6 @@ def _nics(members: dict[tuple[str, str], _Member], out: Report) -> None:
     for member in members.values():
         if member.join.kind == "network" and member.join.role != "container":
             by_network.setdefault(member.join.address, []).append(member)
-    statics: list[tuple[str, Any, Where]] = []
     for address, joined in by_network.items():
         shared = [one for one in joined if one.join.body.get("separate") is not True]
         giving = [one.bind for one in shared if one.bind is not None and "ip" in one.bind.spans]
@@ -348,24 +312,10 @@ def _nics(members: dict[tuple[str, str], _Member], out: Report) -> None:
         for one in joined:
             if one.join.body.get("separate") is True and one.bind is not None and "ip" not in one.bind.spans:
                 _say(out, codes.NO_ADDRESS, one.bind.where, f"a separate NIC on `{address}` needs its own `ip`")
-        for bind in giving:
-            ip = bind.body.get("ip")
-            if isinstance(ip, v.VariantValue) and ip.case == "static" and isinstance(ip.fields.get("address"), str):
-                statics.append((address, ip.fields["address"], bind.spans["ip"]))
-    for position, (address, cidr, where) in enumerate(statics):
-        for other, known, there in statics[:position]:
-            if other != address and _overlap(cidr, known):
-                _say(
-                    out,
-                    codes.OVERLAP,
-                    where,
-                    f"{cidr} on `{address}` overlaps {known} on `{other}`",
-                    there,
-                    "the other network",
-                )
 
 
-def _tasks(members: dict[tuple[str, str], _Member], out: Report) -> None:
+def _tasks(members: dict[tuple[str, str], _Member], inherits: bool, out: Report) -> None:
+    """inherits: whether it may have networks that no handle of the script joins to it."""
     mounted = {
         one.join.address
         for one in members.values()
@@ -382,6 +332,17 @@ def _tasks(members: dict[tuple[str, str], _Member], out: Report) -> None:
                 bind.where,
                 f"`{bind.address}` has no probe, so it is ready as soon as it is launched",
                 hint="write `ready: .http(…)`, `.tcp(…)` or `.file(…)`",
+            )
+        probe = bind.body.get("ready")
+        role = probe.fields.get("role") if isinstance(probe, v.VariantValue) else None
+        roles = [one.join.role for one in members.values() if one.join.kind == "network" and one.join.role != "container"]
+        if isinstance(role, str) and role not in roles and not inherits:
+            _say(
+                out,
+                codes.ROLE_NOT_JOINED,
+                bind.spans.get("ready.role", bind.spans["ready"]),
+                f"no network is joined to the executor of `{bind.address}` as `{role}`",
+                hint="its roles are " + ", ".join(roles) if roles else "no network is joined to it",
             )
         log = bind.body.get("log")
         if isinstance(log, v.ElementRef) and log.address not in mounted:
@@ -420,18 +381,25 @@ def _waits(composition: Composition, members: dict[str, dict[tuple[str, str], _M
     # The last word on an executor's power is what it comes to.
     last = {one.executor: one for one in sorted(composition.powers, key=lambda one: one.order)}
     started = {executor for executor, one in last.items() if one.switch == "start"}
-    runs_in = {
-        address: executor for executor, found in reversed(members.items()) for address, role in found if not role
-    }
+    runs_in: dict[str, list[str]] = {}
+    for executor, found in members.items():
+        for (address, _), member in found.items():
+            if member.join.kind == "task":
+                runs_in.setdefault(address, []).append(executor)
     for wait in composition.waits:
         if not wait.task and not wait.executor:
             continue  # of something else, and that has been said
         if wait.task:
-            owner = runs_in.get(wait.task)
-            if owner is None:
+            owners = runs_in.get(wait.task)
+            if not owners:
                 _say(out, codes.NO_START, wait.where, f"the task `{wait.task}` is joined to no executor")
                 continue
-            wait.executor = owner
+            if len(owners) > 1:
+                shown = " and ".join(f"`{one}`" for one in owners[:3])
+                message = f"the task `{wait.task}` runs in {shown}: which is waited for?"
+                _say(out, codes.AMBIGUOUS_WAIT, wait.where, message, hint="wait for the executor, or make a task for each")
+                continue
+            wait.executor = owners[0]
         if wait.executor in last and wait.executor not in started:
             message = f"`{wait.executor}` is stopped in the end, so this would never come"
             _say(out, codes.NO_START, wait.where, message, last[wait.executor].where, "stopped here")
@@ -443,104 +411,6 @@ def _waits(composition: Composition, members: dict[str, dict[tuple[str, str], _M
                 f"nothing starts `{wait.executor}`",
                 hint=f"write `start {_written_name(wait.executor)}`",
             )
-
-
-def _rings(composition: Composition, out: Report) -> None:
-    """What lies in itself, or is made from itself, has no name and no beginning."""
-    done: set[str] = set()
-    for first in composition.elements.values():
-        path: list[str] = []
-        stack = [(first.address, 0)]
-        while stack:
-            address, depth = stack.pop()
-            del path[depth:]
-            if address in path:
-                ring = path[path.index(address) :]
-                words = " → ".join(f"`{one}`" for one in [*ring, address])
-                _say(out, codes.CYCLE, composition.elements[ring[0]].head, f"these need each other: {words}")
-                continue
-            if address in done:
-                continue
-            done.add(address)
-            path.append(address)
-            body = composition.elements[address].body
-            held = [body[name] for name in ("inside", "at", "parent") if isinstance(body.get(name), v.ElementRef)]
-            stack += [(one.address, depth + 1) for one in held if one.address in composition.elements]
-
-
-def _locations(composition: Composition, out: Report) -> None:
-    known: dict[str, ElementDecl] = {}
-    found: list[tuple[str, ElementDecl]] = []
-    for element in composition.elements.values():
-        path = element.body.get("at")
-        if element.kind != "location" or element.verb == "existing" or not isinstance(path, str):
-            continue
-        if path in known:
-            _say(
-                out,
-                codes.NESTED_LOCATION,
-                element.spans["at"],
-                f"`{known[path].address}` is at {path} already",
-                known[path].spans["at"],
-                "the same place",
-            )
-            continue
-        known[path] = element
-        found.append((path, element))
-    for path, element in found:
-        # Only the places above it can hold it, so this stays linear in the number of locations.
-        above = path
-        while (above := above.rpartition("/")[0]) and not above.endswith("/"):
-            other = known.get(above)
-            if other is not None:
-                _say(
-                    out,
-                    codes.NESTED_LOCATION,
-                    element.spans["at"],
-                    f"{path} lies inside the location `{other.address}`",
-                    other.spans["at"],
-                    "which is here",
-                )
-                break
-
-
-def _networks(composition: Composition, out: Report) -> None:
-    ranges: list[tuple[int, int, str, str, Where]] = []
-    for element in composition.elements.values():
-        if element.kind == "network":
-            ranges_of = element.body.get("ranges", ())
-            for cidr in ranges_of if isinstance(ranges_of, list) else ():
-                if isinstance(cidr, str) and (bounds := _bounds(cidr)) is not None:
-                    ranges.append((*bounds, cidr, element.address, element.spans["ranges"]))
-    ranges.sort(key=lambda one: (one[0], one[1]))
-    # Sorted by where they begin, a range can only overlap one that has not ended yet.
-    last: tuple[int, int, str, str, Where] | None = None
-    for one in ranges:
-        if last is not None and one[0] <= last[1] and one[3] != last[3]:
-            first, second = sorted((last, one), key=lambda item: composition.elements[item[3]].order)
-            _say(
-                out,
-                codes.OVERLAP,
-                second[4],
-                f"{second[2]} of `{second[3]}` overlaps {first[2]} of `{first[3]}`",
-                first[4],
-                "the other network",
-            )
-        if last is None or one[1] > last[1]:
-            last = one
-
-
-def _bounds(cidr: str) -> tuple[int, int] | None:
-    import ipaddress
-
-    network = ipaddress.ip_interface(cidr).network
-    shift = 0 if network.version == 4 else 1 << 64
-    return int(network.network_address) + shift, int(network.broadcast_address) + shift
-
-
-def _overlap(one: str, other: str) -> bool:
-    first, second = _bounds(one), _bounds(other)
-    return first is not None and second is not None and first[0] <= second[1] and second[0] <= first[1]
 
 
 def _pools(composition: Composition, out: Report) -> None:
@@ -575,55 +445,9 @@ def _checksums(composition: Composition, out: Report) -> None:
             _say(out, codes.WRONG_CHECKSUM, where, message)
 
 
-def _ranges(composition: Composition, out: Report) -> None:
-    """Numbers that make no sense, and one address given twice on one network."""
-    taken: dict[tuple[str, str], Where] = {}
-    for element in composition.elements.values():
-        shares = element.body.get("shares")
-        if isinstance(shares, int) and shares < 1:
-            _say(out, codes.OUT_OF_RANGE, element.spans["shares"], f"a share of {shares} is none: shares begin at 1")
-        for name in ("limits", "reservation"):
-            amounts = element.body.get(name)
-            for amount in amounts.values() if isinstance(amounts, dict) else ():
-                if isinstance(amount, int) and amount < 1:
-                    _say(out, codes.OUT_OF_RANGE, element.spans[name], f"`{name}` of nothing leaves nothing to run in")
-        if isinstance(element.body.get("free"), int) and element.body["free"] < 0:
-            _say(out, codes.OUT_OF_RANGE, element.spans["free"], "free space is not negative")
-    for handle in composition.handles:
-        for step in handle.steps:
-            if not isinstance(step, BindStep):
-                continue
-            cpus, probe, ip = step.body.get("cpus"), step.body.get("ready"), step.body.get("ip")
-            if isinstance(cpus, int) and cpus < 1:
-                _say(out, codes.OUT_OF_RANGE, step.spans["cpus"], f"{cpus} processors are too few: it takes 1 or more")
-            port = probe.fields.get("port") if isinstance(probe, v.VariantValue) else None
-            if isinstance(port, int) and not 1 <= port <= 65535:
-                _say(out, codes.OUT_OF_RANGE, step.spans["ready"], f"{port} is no port: ports go from 1 to 65535")
-            address = ip.fields.get("address") if isinstance(ip, v.VariantValue) and ip.case == "static" else None
-            if isinstance(address, str):
-                key = step.address, address.partition("/")[0]
-                if key in taken:
-                    message = f"{key[1]} on `{step.address}` is given already"
-                    _say(out, codes.OVERLAP, step.spans["ip"], message, taken[key], "first given here")
-                taken.setdefault(key, step.spans["ip"])
-
-
 _INSIDE = re.compile(r"""(?:[A-Za-z_][A-Za-z0-9_]*(?:\["(?:[^"\\]|\\.)*"\])*\.)*""")
 
 
 def _written_name(address: str) -> str:
     """An address as the component or script that declares it writes it: without the instances that it stands in."""
     return address[_INSIDE.match(address).end() :]  # type: ignore[union-attr]
-
-
-def _say(
-    out: Report,
-    code: Any,
-    where: Where,
-    message: str,
-    other: Where | None = None,
-    words: str = "",
-    hint: str | None = None,
-) -> None:
-    labels = [Label(source=other.source, span=other.span, text=words)] if other is not None else []
-    out.report(code, where.span, message, labels=labels, hint=hint, source=where.source)

@@ -229,7 +229,8 @@ class Inference(Calls):
         if isinstance(inner, v.RecordOf):
             for field in inner.fields:
                 if field.required and field.name not in found and not open_ended:
-                    self.out.report(codes.MISSING_FIELD, self.at(node), f"the field `{field.name}` is missing")
+                    message, hint = f"the field `{field.name}` is missing", field.doc or None
+                    self.out.report(codes.MISSING_FIELD, self.at(node), message, hint=hint)
         if open_ended and not isinstance(inner, v.RecordOf):
             kinds = set(found.values())
             return v.MapOf(v.STRING, kinds.pop() if len(kinds) == 1 else v.ANY)

@@ -96,7 +96,7 @@ class Later(Operating):
         return self.carried(self.eval(node, scope), node)
 
     def fresh(self, names: list[ast.Word] | tuple[ast.Word, ...], scope: Scope) -> tuple[tuple[ast.Word, ...], Scope]:
-        """New names in the place of those that a lambda or a loop gives, and a scope in which they stand for themselves.
+        """New names in the place of those that a lambda or a loop gives, and a scope where they stand for themselves.
 
         No script can write such a name, so nothing that is put in the place of another name can mean it by accident.
         """
@@ -274,7 +274,7 @@ _LITERAL = (ast.Number, ast.Text, ast.Bool, ast.Null, ast.Variant)
 
 
 def shown_in(condition: Any) -> list[Any]:
-    """The parts of a condition whose values say why it does not hold: the sides of comparisons, what calls are given."""
+    """The parts of a condition that say why it does not hold: the sides of comparisons, what calls are given."""
     out: list[Any] = []
     todo = [condition]
     while todo:
@@ -304,6 +304,8 @@ def _is_literal(node: Any) -> bool:
             return all(_is_literal(one) for one in items)
         case ast.Unary(operand=inner) | ast.Group(inner=inner):
             return _is_literal(inner)
+        case ast.Call(callee=ast.Variant(), args=args):
+            return all(_is_literal(one.value) for one in args)
         case ast.Binary(operator=word, left=left, right=right):
             return word.text == ".." and _is_literal(left) and _is_literal(right)
         case _:

@@ -91,15 +91,17 @@ class Names(TypeExpressions):
         found = self.top.get(name)
         return None if found is not None and found.what in ("param", "element") else found
 
-    def names(self) -> list[str]:
-        out = [*self.context.names, *BUILTINS]
+    def names(self) -> Iterator[str]:
+        """What has a meaning here, for a hint."""
+        yield from self.context.names
+        yield from BUILTINS
         if self.context is not self.script:
-            out += [name for name, one in self.top.items() if one.what not in ("param", "element")]
+            yield from (name for name, one in self.top.items() if one.what not in ("param", "element"))
         for scope in self.scopes:
-            out += scope
-        return out
+            yield from scope
 
     def declare(self, scope: dict[str, Symbol], name: ast.Word, what: str, type_: v.Type, node: Any) -> Symbol | None:
+        type_ = self.sized(type_, name)
         known = self.find(name.text)
         if known is not None:
             self.out.report(
@@ -161,22 +163,24 @@ class Names(TypeExpressions):
         symbol.state = 2
 
     def ring(self, first: Symbol | TypeName | Component) -> None:
-        """Report what needs itself, unless `evaluate` will print the path: it does for values alone."""
+        """Report what needs itself, unless `evaluate` will print the path: it does for values of the file alone."""
         ring = self.resolving[next(at for at, one in enumerate(self.resolving) if one is first) :]
         first.state = 2
-        if all(isinstance(one, Symbol) and one.what != "fn" for one in ring):
+        if all(isinstance(one, Symbol) and one.what != "fn" and self.top.get(one.name) is one for one in ring):
             return
         at = min(range(len(ring)), key=lambda one: ring[one].span.start)
         ring = ring[at:] + ring[:at]
         path = " → ".join(one.name for one in [*ring, ring[0]])
         words = {TypeName: "a type", Component: "a component"}.get(type(ring[0]), "a function")
+        if isinstance(ring[0], Symbol) and ring[0].what != "fn":
+            words = "a value"
         message = f"{words} does not use itself: {path}" if len(ring) == 1 else f"these need each other: {path}"
         labels = [(one.span, f"needs `{ring[(n + 1) % len(ring)].name}`") for n, one in enumerate(ring) if n]
         self.out.report(codes.CYCLE, ring[0].span, message, labels=labels)
 
     def declaration(self, symbol: Symbol) -> None:
         node: ast.Declaration = symbol.node.declaration
-        symbol.declared = self.type(node.type)
+        symbol.declared = self.sized(self.type(node.type), node.name)
         symbol.type = v.plain(symbol.declared)
         if not isinstance(opened(symbol.type), v.SecretOf) and holds_secret(symbol.type):
             # Its value would come from a command line or a file, in clear, and be a plain text from then on.
@@ -221,7 +225,7 @@ class Names(TypeExpressions):
         scope: dict[str, Symbol] = {}
         self.scopes.append(scope)
         for node in params:
-            type_ = self.type(node.type)
+            type_ = self.sized(self.type(node.type), node.name)
             symbol = self.declare(scope, node.name, "loop", v.plain(type_), node)
             if symbol is not None:
                 symbol.declared = type_
@@ -242,20 +246,20 @@ class Names(TypeExpressions):
         symbol.type = v.FunctionOf(len(fields))
         self.scopes.append(scope)
         self.late = None
-        wanted = self.type(node.result) if node.result is not None else None
+        wanted = self.sized(self.type(node.result), node.name) if node.result is not None else None
         found = self.value(node.body, wanted, f"`{symbol.name}` gives what")
         if wanted is not None:
             self.typed[id(node)] = wanted
         self.scopes.pop()
-        result = v.plain(wanted) if wanted is not None else found
+        result = v.plain(wanted) if wanted is not None else self.sized(found, node.name)
         symbol.signature = Signature(params=tuple(fields), result=result, late=self.late is not None)
 
     def let_type(self, node: ast.Let) -> v.Type:
         self.late = None
-        wanted = self.type(node.type) if node.type is not None else None
+        wanted = self.sized(self.type(node.type), node.name) if node.type is not None else None
         found = self.value(node.value, wanted, f"`{node.name.text}`")
         if wanted is None:
-            return found
+            return self.sized(found, node.name)
         self.typed[id(node)] = wanted
         return v.SecretOf(wanted) if isinstance(found, v.SecretOf) and not isinstance(wanted, v.SecretOf) else wanted
 
@@ -278,7 +282,7 @@ class Names(TypeExpressions):
             saved = self.base, self.context, self.scopes, self.late, self.narrowed
             self.base, self.context, self.scopes, self.late, self.narrowed = found.base, self.script, [], None, []
             node: ast.TypeDef = found.node
-            inner = self.type(node.type)
+            inner = self.sized(self.type(node.type), node.name)
             if node.where is not None:
                 self.where_of(node.where, inner)
             found.type = v.Named(name, inner, node.where, v.Home(self.path, found.base)) if inner != v.ANY else inner
@@ -347,8 +351,10 @@ class Names(TypeExpressions):
             self.late = None
         component = self.context.component
         if component is not None:
+            # What a parameter decides in a component inside is what the outer one's decides.
+            reason = what.partition(" decides ")[2].removesuffix(", and") or what
             for name in self.reads_of(node, set()):
-                component.static.setdefault(name, what)
+                component.static.setdefault(name, reason)
 
     def reads_of(self, node: Any, seen: set[str]) -> Iterator[str]:
         """The parameters of the component being read that an expression asks for, through its lets too."""

@@ -49,14 +49,16 @@ class Operating(Fitting):
             return self.eval(node.right, scope) if left is None else left
         right = self.eval(node.right, scope)
         if word in ("==", "!="):
-            return self.equal(left, right, word == "==")
+            same = self.equal(self.as_typed(left, node.left), self.as_typed(right, node.right), word == "==")
+            return self.untold(node, f"`{word}`", left, right) if same is NOTHING else same
         if isinstance(left, v.Unknown | v.Template | v.Secret) or isinstance(right, v.Unknown | v.Template | v.Secret):
-            return NOTHING
+            return self.untold(node, f"`{word}`", left, right)
         if word == "..":
             return v.Range(left, right)
-        if word == "in" and not isinstance(right, dict) and is_open(right):
-            return NOTHING
+        if word == "in" and not isinstance(right, dict) and self.is_open(right):
+            return self.untold(node, "`in`", left, right)
         if word == "in":
+            self.steps -= self.weight(right) >> 5 if type(right) is list else 0
             return _contains(right, left)
         try:
             if word in _ORDER:
@@ -65,15 +67,33 @@ class Operating(Fitting):
         except TypeError:
             return NOTHING
 
+    def untold(self, node: Any, what: str, *values: Any) -> Any:
+        """NOTHING, for a result that depends on what is not known; a report where that is a secret.
+
+        The checker reports what the types tell. Here a secret came through a list of several types, or a record in one.
+        """
+        if not self.program.has_errors and any(isinstance(one, v.Secret) for all_ in values for one in v.leaves(all_)):
+            self.report(codes.SECRET_SINK, node, f"{what} would tell of a secret")
+        return NOTHING
+
+    def as_typed(self, value: Any, node: Any) -> Any:
+        """A case that is compared, with the names and defaults of what it carries."""
+        type_ = self.module.program.typed.get(id(node)) if isinstance(value, v.VariantValue) else None
+        return value if type_ is None else self.fit(value, type_, node)
+
     def equal(self, left: Any, right: Any, same: bool) -> Any:
         if isinstance(left, v.Unknown) or isinstance(right, v.Unknown):
             return NOTHING
         if left is None or right is None:
             return (left is None and right is None) == same
-        if is_open(left) or is_open(right):
+        if self.is_open(left) or self.is_open(right):
             return NOTHING
+        self.steps -= min(self.weight(left), self.weight(right)) >> 5
         if isinstance(left, v.VariantValue) and isinstance(right, v.VariantValue) and left.case == right.case:
-            mine, other = left.fields, right.fields
+            # Where it stands for itself, a variant has its fields by place, and those only that are written.
+            mine, other = _written(left), _written(right)
+            if all(key.isdigit() for key in mine) == all(key.isdigit() for key in other):
+                return (mine == other) == same
             return (list(mine.values()) == list(other.values())) == same
         return (left == right) == same
 
@@ -121,6 +141,11 @@ class Operating(Fitting):
         return self.eval(node.otherwise, scope) if condition is False else NOTHING
 
 
+def _written(variant: v.VariantValue) -> dict[str, Any]:
+    """The fields of a variant; one that is null is as if it were not written."""
+    return {key: one for key, one in variant.fields.items() if one is not None}
+
+
 def _contains(whole: Any, one: Any) -> Any:
     match whole:
         case v.Range(low=low, high=high):
@@ -134,11 +159,6 @@ def _contains(whole: Any, one: Any) -> Any:
             return str(one) in whole
         case _:
             return NOTHING
-
-
-def is_open(value: Any) -> bool:
-    """Whether something in a value is not known, or not to be known."""
-    return any(isinstance(one, v.Unknown | v.Template | v.Secret) for one in v.leaves(value))
 
 
 _ORDER: dict[str, Callable[[Any, Any], Any]] = {

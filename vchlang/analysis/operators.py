@@ -6,7 +6,7 @@ from typing import Any
 
 from vchlang import codes
 from vchlang import values as v
-from vchlang.analysis.fit import Learnt, a_type, fits, learnt, opened, unsecret
+from vchlang.analysis.fit import Learnt, a_type, fits, holds_secret, learnt, opened, unsecret
 from vchlang.analysis.names import Names
 from vchlang.syntax import ast
 
@@ -91,6 +91,9 @@ class Operators(Names):
         right = self.infer(node.right, None)
         match unsecret(right):
             case v.ListOf(item):
+                if holds_secret(left) or holds_secret(item):
+                    self.out.report(codes.SECRET_SINK, self.at(node), "a secret is compared with nothing but null")
+                    return v.BOOL
                 if not fits(left, item) and not fits(item, left):
                     self.wrong(node.left, "the list has", v.show_type(item), left)
             case v.Simple("Range"):
@@ -115,10 +118,22 @@ class Operators(Names):
         if isinstance(opened(left), v.SecretOf) or isinstance(opened(right), v.SecretOf):
             self.out.report(codes.SECRET_SINK, self.at(node), "a secret is compared with nothing but null")
             return v.BOOL
+        if holds_secret(left) or holds_secret(right):
+            self.out.report(
+                codes.SECRET_SINK,
+                self.at(node),
+                "a secret in it is compared, and that is done with nothing but null",
+                hint="compare the fields that are not secret",
+            )
+            return v.BOOL
         one, other = opened(left), opened(right)
         if not fits(one, other) and not fits(other, one):
             self.wrong(node.right, f"{a_type(left)} is compared with", "the same type", right)
-        elif node.operator.text not in ("==", "!="):
+        elif node.operator.text in ("==", "!="):
+            for side, type_ in ((node.left, other), (node.right, one)):
+                if isinstance(side.callee if isinstance(side, ast.Call) else side, ast.Variant):
+                    self.typed[id(side)] = type_  # so that it has its defaults too
+        else:
             for side, found in ((node.left, left), (node.right, right)):
                 if isinstance(found, v.Optional):
                     self.maybe_null(side)

@@ -101,8 +101,10 @@ class Program(msgspec.Struct, kw_only=True):
     """A script or module that was checked.
 
     path: of the file, as imports name it. root: of a vendored package, its directory, which it reads nothing outside
-    of. imports: local name of a value → where it comes from. modules: by the path of their files. types and components: by the name that they have in this file, imported ones among them.
-    typed: by the identity of a `let` or `output`, the type that is written there. results: types of outputs. tests: the file's, in order.
+    of. imports: local name of a value → where it comes from. modules: by the path of their files. types and components:
+    by the name that they have in this file, imported ones among them. typed: by the identity of a `let` or `output`,
+    the type that is written there; of a case that is compared, the type of the other side. results: types of outputs.
+    tests: the file's, in order.
     reads: what `archive`, `file` and `env` are called with, where that is a literal, so that it can be read ahead.
     """
 

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from vchlang import codes
 from vchlang import values as v
+from vchlang.analysis.budget import MAX_DEPTH, MAX_STEPS, Budget
 from vchlang.analysis.builtins import MAX_ITEMS, MAX_TEXT
 from vchlang.analysis.given import from_data, from_text
 from vchlang.analysis.program import Component, Given, Inputs, Parameters, Program, Read, Where
@@ -21,9 +22,6 @@ __all__ = [
     "MAX_DEPTH", "MAX_ITEMS", "MAX_STEPS", "MAX_TEXT", "NOTHING", "Argument", "Frame", "Known", "Limit", "Module",
     "Naming", "Place", "Scope",
 ]  # fmt: skip
-
-MAX_STEPS = 800_000
-MAX_DEPTH = 120
 
 NOTHING = v.Unknown(v.ANY)
 """What is not known and not worth a word: a parameter without a value, or the rest of a mistake."""
@@ -125,7 +123,7 @@ class Argument:
         self.head = head
 
 
-class Naming:
+class Naming(Budget):
     """What names mean, in the files of one program.
 
     frames: of instances, by their address. roles: uses of `address(.role)`, to be checked later. busy: names being
@@ -133,6 +131,7 @@ class Naming:
     """
 
     def __init__(self, program: Program, parameters: Parameters, inputs: Inputs) -> None:
+        super().__init__()
         self.program = program
         self.parameters = parameters
         self.inputs = inputs
@@ -145,7 +144,6 @@ class Naming:
         self.module = self.main
         self.base = 0
         self.frame = self.script
-        self.steps = MAX_STEPS
         self.depth = 0
         self.busy: list[tuple[Any, str]] = []
         self.calling: list[tuple[Module, str]] = []
@@ -309,8 +307,8 @@ class Naming:
     def ring_of_arguments(self, name: str, scope: Scope) -> None:
         """Parameters of an instance whose values need each other: by their defaults, or by its own outputs."""
         start = next(at for at, one in enumerate(self.busy) if one == (scope, name))
-        ring = [one for _, one in self.busy[start:]]
-        what = scope.lazy[ring[0]]
+        ring = [(of.frame if isinstance(of, Scope) else of).prefix + one for of, one in self.busy[start:]]
+        what = scope.lazy[name]
         assert isinstance(what, Argument)
         saved, self.place = self.place, what.place
         self.report(codes.CYCLE, what.head, "these need each other: " + " → ".join([*ring, ring[0]]))
@@ -425,6 +423,7 @@ class Naming:
 
     def read_given(self, name: str, given: Given, type_: v.Type, node: ast.Declaration) -> Any:
         """A parameter's value from a command line, the environment or TOML, read by its type."""
+        self.spend(2 * self.weight(given.value), node.name)
         try:
             plain = v.plain(type_)
             if given.made:

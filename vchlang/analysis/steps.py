@@ -7,7 +7,6 @@ from typing import Any
 from vchlang import codes
 from vchlang import values as v
 from vchlang.analysis.bodies import Bodies
-from vchlang.analysis.handles import check_branches
 from vchlang.analysis.program import Symbol
 from vchlang.diagnostics import did_you_mean
 from vchlang.kinds.schema import KINDS, Kind, Verb
@@ -42,7 +41,6 @@ class Steps(Bodies):
         elif found != v.ANY:
             self.wrong(node.executor, "a handle opens on", "an executor or a template", found)
         self.block(node.body, "handle")
-        check_branches(node.body, self.base, self.text, self.out)
 
     def symbol_of(self, place: Any) -> Symbol | None:
         while isinstance(place, ast.Index | ast.Group):

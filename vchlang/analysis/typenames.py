@@ -12,6 +12,11 @@ from vchlang.kinds.schema import KINDS
 from vchlang.syntax import ast
 from vchlang.text import Span
 
+MAX_PARTS = 20_000
+"""Parts of one type: members, cases, what lists and maps have in them."""
+MAX_ROOM = 500_000
+"""Parts of the types of all names of a file."""
+
 
 class TypeExpressions:
     """Reads types, within one file. `base`: of the top-level statement being read; `broken`: names not to report."""
@@ -21,6 +26,27 @@ class TypeExpressions:
         self.path = path
         self.broken: set[str] = set()
         self.base = 0
+        self.room = MAX_ROOM
+
+    def sized(self, type_: v.Type, node: Any) -> v.Type:
+        """A type; ANY, and a report at `node`, where it has more parts than anybody could look at.
+
+        Types of names are shared as their values are: each of sixty lets may have the one before it twice.
+        """
+        cls = type(type_)
+        if cls is v.Simple or cls is v.KindOf:
+            return type_
+        parts = v.parts_of(type_, min(MAX_PARTS, self.room))
+        self.room -= parts
+        if parts < MAX_PARTS and self.room > 0:
+            return type_
+        if self.room > -MAX_PARTS:
+            few = f"this type has more than {MAX_PARTS:,} parts"
+            many = f"the types of this file have more than {MAX_ROOM:,} parts"
+            self.out.report(codes.LIMIT_SIZE, self.at(node), few if self.room > 0 else many)
+        if self.room <= 0:
+            self.room = -MAX_PARTS  # said once
+        return v.ANY
 
     def at(self, node: Any) -> Span:
         """The place of a node in the whole text."""
@@ -89,12 +115,12 @@ class TypeExpressions:
             return v.TextsOf(tuple(literal(one.text) or "" for one in options))
         cases = [one for one in options if isinstance(one, ast.VariantType)]
         texts = [one for one in options if isinstance(one, ast.TextType)]
-        found: list[v.Type] = []
+        found: dict[v.Type, None] = {}
         null = False
         if cases:
-            found.append(v.VariantOf("", tuple(self.case_type(one) for one in cases)))
+            found[v.VariantOf("", tuple(self.case_type(one) for one in cases))] = None
         if texts:
-            found.append(v.TextsOf(tuple(literal(one.text) or "" for one in texts)))
+            found[v.TextsOf(tuple(literal(one.text) or "" for one in texts))] = None
         for one in options:
             if isinstance(one, ast.VariantType | ast.TextType):
                 continue
@@ -105,11 +131,11 @@ class TypeExpressions:
             for part in parts:
                 if isinstance(v.plain(part), v.SecretOf):
                     self.out.report(codes.UNKNOWN_TYPE, self.at(one), "a union has no secret among its types")
-                elif part not in found:
-                    found.append(part)
+                else:
+                    found[part] = None
         if v.ANY in found or not found:
             return v.ANY
-        made = v.UnionOf(tuple(found)) if len(found) > 1 else found[0]
+        made = v.UnionOf(tuple(found)) if len(found) > 1 else next(iter(found))
         return v.Optional(made) if null else made
 
     def named_type(self, name: ast.Word, args: list[v.Type]) -> v.Type:

@@ -23,8 +23,6 @@ from vchlang.analysis.builtins.table import (
     whole,
 )
 
-_MAX_TOML = 2**20
-_MAX_DOTS = 100
 _MAX_FIELD = 2**20
 _encoding = group("encoding")
 _TEXT = ("text", v.STRING)
@@ -247,26 +245,13 @@ def _escape(found: Any) -> str:
 @_encoding(v.ANY, 'toml_decode("a.b = 1").a.b == 1', _TEXT)
 def toml_decode(text: str) -> Any:
     """The map that a TOML text is, of at most 1 MiB. Dates and times become texts."""
-    import re
-    import tomllib
+    from vchlang.toml import BadToml, read_toml
 
-    if len(text) > _MAX_TOML:
-        raise Mistake("limit-size", "the TOML has more than 1 MiB")
-    # The parser takes quadratic time for keys of very many parts, so they do not reach it.
-    parts = 0
-    for part in text.split("."):
-        parts = parts + 1 if re.fullmatch(r"[\s\w\"'-]*", part) and "\n" not in part else 0
-        if parts > _MAX_DOTS:
-            raise Mistake("limit-depth", f"the TOML has a key of more than {_MAX_DOTS} parts")
     try:
-        return _taken(tomllib.loads(text), "TOML")
-    except tomllib.TOMLDecodeError as problem:
-        said = str(problem)
-        raise Mistake("bad-text", f"{shortened(text)} is no TOML: {said[:1].lower()}{said[1:]}") from None
-    except RecursionError:
-        raise Mistake("limit-depth", f"the TOML nests deeper than {MAX_DEPTH}") from None
-    except ValueError:
-        raise Mistake("out-of-range", "the TOML has a number or date that is too large") from None
+        return _taken(read_toml(text), "TOML")
+    except BadToml as problem:
+        code = {"size": "limit-size", "depth": "limit-depth", "number": "out-of-range"}.get(problem.what, "bad-text")
+        raise Mistake(code, f"{shortened(text)} is no TOML: {problem}") from None
 
 
 @_encoding(
