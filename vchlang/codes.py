@@ -150,9 +150,20 @@ WHERE_FAILED = _code(
 ASSERT_FAILED = _code("assert-failed", "An `assert` does not hold.", 'assert 1 == 2, "one is not two"')
 VERIFY_FAILED = _code(
     "verify-failed",
-    "A `verify` does not hold. It is asked after everything was applied, and what it asked may have no answer; where the "
-    "script alone decides it, it is reported before anything happens.",
+    "A `verify` does not hold. It is asked after everything was applied, and what it asks may have no answer; where "
+    "the script alone decides it, it is reported before anything happens.",
     'verify 1 == 2, "one is not two"',
+)
+TEST_FAILED = _code(
+    "test-failed",
+    "A test could not be brought to its end: it takes too long, its apply ended early, or what it made could not be "
+    "destroyed.",
+    "(a test that waits longer than `--within` allows)",
+)
+NO_SUCH_STEP = _code(
+    "no-such-step",
+    "`@fault` names a step that the first apply of the test does not have. The steps are those of `plan.steps`.",
+    '(a test after `@fault(after: "create storage lgos")`)',
 )
 NOT_STATIC = _code(
     "not-static",
@@ -210,6 +221,12 @@ BOUND_TWICE = _code(
     "bound-twice",
     "A membership is bound once.",
     _EXECUTOR + _DISK + _OPEN + 'join s as persistent, bind at "/a"\n  bind s at "/b" }',
+)
+NOTHING_TO_BIND = _code(
+    "nothing-to-bind",
+    "A network joined as `container` is offered to containers. The executor itself gets no NIC there, so there is "
+    "nothing to bring up.",
+    _EXECUTOR + _NETWORK + _OPEN + "join n as container, bind { ip: .dhcp } }",
 )
 NEVER_BOUND = _code(
     "never-bound",
@@ -289,6 +306,17 @@ ROLE_NOT_JOINED = _code(
     _EXECUTOR + "output a = e.address(.client)",
 )
 NO_START = _code("no-start", "`wait X` needs a `start X` in the script.", _EXECUTOR + "wait e until ready within 1min")
+AMBIGUOUS_WAIT = _code(
+    "ambiguous-wait",
+    "A task that several executors run is several programs, and a `wait` is for one.",
+    _EXECUTOR
+    + "create executor f in p at i\n"
+    + 'create task t { path: "/bin/t" }\n'
+    + _OPEN
+    + "join t, bind { ready: .tcp(port: 80) } }\n"
+    + "handle f { join boot as loader, bind\n  join t, bind { ready: .tcp(port: 80) } }\n"
+    + "start e\nstart f\nwait t until ready within 1min",
+)
 NO_PROBE = _code(
     "no-probe",
     "A task without a probe is ready when it is launched, which says little.",
@@ -307,8 +335,23 @@ OUT_OF_RANGE = _code(
 )
 OVERLAP = _code(
     "address-overlap",
-    "Two networks of one executor have overlapping address ranges, or two executors one address.",
+    "Two networks have overlapping address ranges, or two executors one address. A bridge is a world of its own: its "
+    "ranges are compared with those of the networks that its executors are on beside it.",
     'ensure network n at "a" { ranges: ["172.16.0.0/12"] }\nensure network m at "b" { ranges: ["172.16.1.0/24"] }',
+)
+WRONG_ADDRESS = _code(
+    "wrong-address",
+    "An address cannot be one of a host where it stands: it is outside of the ranges of its network, it is the "
+    "network's own or its broadcast address, or a gateway is not in the network of the address.",
+    _EXECUTOR + _NETWORK + _OPEN + 'join n as public, bind { ip: .static("10.0.0.0/24") } }',
+)
+TWO_GATEWAYS = _code(
+    "two-gateways",
+    "Two NICs of an executor name a gateway. The default route is one, and which of them it becomes nobody says.",
+    _EXECUTOR + _NETWORK + 'existing network m at "other"\n' + _OPEN
+    + 'join n as public, bind { ip: .static("10.0.0.2/24", gateway: "10.0.0.1") }\n  '
+    + 'join m as client, bind { ip: .static("10.0.1.2/24", gateway: "10.0.1.1") } }',
+    Severity.WARNING,
 )
 RULE_NEVER_FITS = _code(
     "rule-never-fits",

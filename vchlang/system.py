@@ -1,4 +1,4 @@
-"""What a run needs of the machine below it: time, chance, files and processes, each handed in as an argument.
+"""What a run needs of the machine below it: time, chance, files, processes and probes, each handed in as an argument.
 
 `cli/run.py` makes the real ones once. A test gives others: a clock that jumps, ids that repeat, and a `point` that is
 called before and after every durable write, where it can drop the run as `kill -9` would.
@@ -93,6 +93,61 @@ class RealSpawn:
         # It is meant to outlive us, so nobody will wait for it here.
         process.returncode = 0
         return process.pid
+
+
+class Network(Protocol):
+    """Asks whether something answers; for probes, which change nothing."""
+
+    def connect(self, host: str, port: int, seconds: float) -> None:
+        """Open a connection and close it again. OSError where that is not possible in time."""
+
+    def status(self, url: str, seconds: float) -> int:
+        """The status that an http or https URL answers a GET with. OSError or ValueError where it does not."""
+
+
+class RealNetwork:
+    def connect(self, host: str, port: int, seconds: float) -> None:
+        import socket
+
+        socket.create_connection((host, port), timeout=seconds).close()
+
+    def status(self, url: str, seconds: float) -> int:
+        import re
+        import socket
+        from urllib.parse import quote, urlsplit
+
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        if parts.scheme not in ("http", "https") or not host:
+            raise ValueError("it is no http:// or https:// URL")
+        until = time.monotonic() + seconds
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        target = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~")
+        target += f"?{quote(parts.query, safe='=&%+/:@?')}" if parts.query else ""
+        # Straight to the host, whatever proxy the environment names: what is asked about is what was deployed. And by
+        # hand, since the libraries' time-outs count from each byte, and a server may send one every second.
+        with contextlib.closing(socket.create_connection((host, port), timeout=seconds)) as plain:
+            stream = plain
+            if parts.scheme == "https":
+                import ssl
+
+                stream = ssl.create_default_context().wrap_socket(plain, server_hostname=host)
+            name = f"[{host}]" if ":" in host else host
+            head = f"GET {target} HTTP/1.1\r\nHost: {name}:{port}\r\nUser-Agent: vch\r\nConnection: close\r\n\r\n"
+            stream.sendall(head.encode("ascii", "replace"))
+            answer = b""
+            while b"\n" not in answer and len(answer) < 4096:
+                left = until - time.monotonic()
+                if left <= 0:
+                    raise TimeoutError("timed out")
+                stream.settimeout(left)
+                if not (more := stream.recv(4096)):
+                    break
+                answer += more
+        found = re.match(rb"HTTP/1\.\d (\d\d\d)\b", answer)
+        if found is None:
+            raise OSError("what answers does not speak HTTP")
+        return int(found[1])
 
 
 class Files:
@@ -347,11 +402,20 @@ def _rename_noreplace(old: str, new: str) -> None:
 
 
 class Machine:
-    """The four together, as `cli/run.py` hands them on."""
+    """All of them together, as `cli/run.py` hands them on."""
 
-    __slots__ = ("clock", "entropy", "files", "point", "spawn")
+    __slots__ = ("clock", "entropy", "files", "network", "point", "spawn")
 
-    def __init__(self, clock: Clock, entropy: Entropy, files: Files, spawn: Spawn, point: Point = no_point) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        entropy: Entropy,
+        files: Files,
+        spawn: Spawn,
+        point: Point = no_point,
+        network: Network | None = None,
+    ) -> None:
+        self.network = network if network is not None else RealNetwork()
         self.clock = clock
         self.entropy = entropy
         self.files = files

@@ -212,6 +212,34 @@ def show_type(type_: Type) -> str:
             return type_name(name)
 
 
+def parts_of(type_: Type, most: int) -> int:
+    """How many parts a type has, each as often as it stands; no more than `most` of them are counted."""
+    todo: list[Any] = [type_]
+    count = 0
+    while todo and count < most:
+        one = todo.pop()
+        count += 1
+        match one:
+            case Simple() | KindOf() | FunctionOf():
+                pass
+            case Optional(inner) | ListOf(inner) | SecretOf(inner) | MaybeSecret(inner) | Named(inner=inner):
+                todo.append(inner)
+            case MapOf(_, inner):
+                todo.append(inner)
+            case RecordOf(fields) | InstanceOf(outputs=fields):
+                todo += [field.type for field in fields]
+            case VariantOf(cases=cases):
+                count += len(cases)
+                todo += [field.type for case in cases for field in case.fields]
+            case UnionOf(options):
+                todo += options
+            case TextsOf(texts):
+                count += len(texts)
+            case _:
+                pass
+    return count
+
+
 def type_name(component: str) -> str:
     """The type of a component's instances: its name with a capital."""
     return component[:1].upper() + component[1:]
@@ -455,7 +483,32 @@ def show(value: Any) -> str:
         case Mapping():
             return "{ " + ", ".join(f"{key}: {show(one)}" for key, one in value.items()) + " }" if value else "{ }"
         case _:
-            return str(value)
+            return "a function" if callable(value) else str(value)
+
+
+def brief(value: Any, most: int = 80) -> str:
+    """A value as a message shows it: no longer than `most` characters, and no more work than that, however large."""
+    left = most
+
+    def cut(one: Any) -> Any:
+        nonlocal left
+        left -= 1
+        match one:
+            case str():
+                return one[:most]
+            case list() | tuple():
+                return [cut(part) for part in one if left > 0]
+            case dict():
+                return {name: cut(part) for name, part in one.items() if left > 0}
+            case VariantValue(case=case, fields=fields):
+                return VariantValue(case, cut(fields))
+            case Template(parts=parts):
+                return Template(tuple(cut(parts)))
+            case _:
+                return one
+
+    shown = show(cut(value))
+    return shown if len(shown) <= most else shown[: most - 1] + "…"
 
 
 def quoted(text: str) -> str:

@@ -30,6 +30,8 @@ from vchlang.syntax.parser import LARGEST, parse
 from vchlang.text import SourceText, Span
 
 STD = "std/"
+DEEPEST = 100
+"""How deep modules stand in modules: each is opened while the one above is."""
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,6 +151,8 @@ class Workspace:
             ring = [*above[above.index(name) :], name]
             return Unreadable(code=codes.CYCLE.slug, message="modules import each other: " + " → ".join(ring))
         if name not in self._modules:
+            if len(above) > DEEPEST:
+                return Unreadable(code=codes.LIMIT_DEPTH.slug, message=f"modules import modules deeper than {DEEPEST}")
             self._modules[name] = self._opened_module(name, above)
         return self._modules[name]
 
@@ -331,6 +335,11 @@ class Workspace:
                     pass  # what could not be read went into no plan
         return tuple(out)
 
+    @property
+    def read_so_far(self) -> Inputs:
+        """What programs have asked for and got, for who evaluates by himself what was evaluated here before."""
+        return self._inputs
+
     def _read_once(self, wanted: Read) -> None:
         if wanted not in self._inputs:
             self._inputs[wanted] = self.read(wanted)
@@ -458,12 +467,15 @@ def _modules_of(program: Program) -> set[str]:
 
 
 def _reads_of(program: Program) -> list[Read]:
-    out = list(program.reads)
-    todo = list(program.modules.values())
+    out: list[Read] = []
+    seen: set[str] = set()
+    todo = [program]
     while todo:
         one = todo.pop()
-        out += one.reads
-        todo += one.modules.values()
+        if one.path not in seen:  # two modules may import one
+            seen.add(one.path)
+            out += one.reads
+            todo += one.modules.values()
     return out
 
 

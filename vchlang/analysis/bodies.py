@@ -83,15 +83,37 @@ class Bodies(Inference):
             else:
                 self.late = None
                 self.given(param, entry.value, f"`{name}`")
-                if name == "name":
+                if name == "name" and static is None:
                     self.static(entry.value, "a name")
-                elif static is not None and name in static:
-                    reason = static[name] if " in `" in static[name] else f"{static[name]} in `{word}`"
-                    self.static(entry.value, f"`{name}` decides {reason}, and")
+                elif static:
+                    self.deciding(name, entry.value, static, word)
         if not open_ended and not existing:
             for name, param in params.items():
                 if param.required and name not in seen and name not in brought:
                     self.out.report(codes.MISSING_FIELD, head, f"`{word}` needs `{name}`", hint=param.doc or None)
+
+    def deciding(self, name: str, node: Any, static: dict[str, str], word: str) -> None:
+        """Report a parameter that decides what there is, and is known only after apply; or a member of it."""
+        late = self.late
+        for path, what in static.items():
+            head, _, rest = path.partition(".")
+            if head != name:
+                continue
+            part = node
+            for member in rest.split(".") if rest else ():
+                fields = [one for one in part.entries if isinstance(one, ast.Field)] if type(part) is ast.Record else []
+                if type(part) is not ast.Record or len(fields) < len(part.entries):
+                    break  # nobody sees here what is in it
+                part = next((one.value for one in fields if one.name.text == member), None)
+            if part is None:
+                continue  # it is not given, and a default is known
+            if part is node:
+                self.late = late
+            else:
+                self.late = None
+                self.infer(part, v.ANY)
+            reason = what if " in `" in what else f"{what} in `{word}`"
+            self.static(part, f"`{path}` decides {reason}, and")
 
     def spread(
         self, entry: ast.Spread, params: dict[str, Param], seen: dict[str, Span], brought: set[str], word: str

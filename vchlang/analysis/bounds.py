@@ -1,4 +1,4 @@
-"""Numbers and texts that make no sense, by what the kinds say of their fields, and fields that contradict each other."""
+"""Numbers and texts that make no sense, by what the kinds say of their fields, and fields that contradict others."""
 
 from __future__ import annotations
 

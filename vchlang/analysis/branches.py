@@ -23,7 +23,10 @@ Place: TypeAlias = tuple[str, str]
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """How a membership stands. word: joined, bound or differs. here: what made it so; joined: where it was joined."""
+    """How a membership stands. word: joined, bound, differs, or told (it was reported, and is looked at no more).
+
+    here: what made it so; joined: where it was joined.
+    """
 
     word: str
     here: Span
@@ -104,7 +107,9 @@ class _Walk:
         roles = [role for role in state.at(place) if node.role is None or role in (node.role.text, "")]
         if roles and not self.differs(place, roles, node.what, state):
             standing = state.change(place)
-            standing.update({one: Standing("bound", node.what.span(self.base), standing[one].joined) for one in roles})
+            here = node.what.span(self.base)
+            roles = [one for one in roles if standing[one].word != "told"]
+            standing.update({one: Standing("bound", here, standing[one].joined) for one in roles})
 
     def either(self, node: ast.If, state: State, executor: str) -> None:
         then, otherwise = self.block(node.then, State(state), executor), State(state)
@@ -119,9 +124,11 @@ class _Walk:
                 merged[role] = self.merged(place, one.get(role), other.get(role))
 
     def merged(self, place: Place, one: Standing | None, other: Standing | None) -> Standing:
+        known = one or other
+        assert known is not None
+        if any(side is not None and side.word == "told" for side in (one, other)):
+            return Standing("told", known.here, known.joined)
         if one is None or other is None or "differs" in (one.word, other.word):
-            known = one or other
-            assert known is not None
             return Standing("differs", known.here, known.joined)
         if one.word == other.word:
             return one
@@ -151,7 +158,7 @@ class _Walk:
         self.out.report(codes.BRANCHES_DIFFER, node.span(self.base), message, labels=labels, hint=hint)
         changed = state.change(place)
         for one in unsure:
-            del changed[one]
+            changed[one] = Standing("told", standing[one].here, standing[one].joined)
         return True
 
     def written(self, node: Any) -> str:

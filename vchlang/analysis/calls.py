@@ -204,6 +204,9 @@ class Calls(Operators):
                 types.append(found)
                 continue
             found = self.infer(arg.value, None if wanted == v.ANY else wanted)
+            if wanted == v.ANY and isinstance(found, v.FunctionOf):
+                self.wrong(arg.value, f"`{builtin.name}` takes", "a value", found)
+                found = v.ANY
             if isinstance(found, v.SecretOf):
                 # How long it is may be known. Else apply could not work it out: plans have texts, not calls.
                 if builtin.name != "len":

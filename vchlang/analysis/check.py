@@ -416,7 +416,13 @@ class _Checker(Components):
         self.scopes.append({})
         for statement in block.statements:
             self.statement(statement, where)
-        self.scopes.pop()
+        self.close()
+
+    def close(self) -> None:
+        """Leave a block; a `let` in it that nothing asks for is reported."""
+        for symbol in self.scopes.pop().values():
+            if symbol.what == "let" and not symbol.used and not symbol.name.startswith("_"):
+                self.out.report(codes.UNUSED, symbol.span, f"the value `{symbol.name}` is never used")
 
     def declared(self, node: Any, where: str) -> None:
         """Done when names were declared."""
@@ -491,7 +497,7 @@ class _Checker(Components):
         for statement in node.body.statements:
             self.statement(statement, where)
         self.context.loops -= 1
-        self.scopes.pop()
+        self.close()
 
     def if_(self, node: ast.If, where: str) -> None:
         self.condition(node.condition)

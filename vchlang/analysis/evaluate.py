@@ -137,7 +137,8 @@ class Evaluator(Expressions):
         said = {(one.source, one.span) for one in errors}
         # Where a membership stands differently in two branches, only one of them is what is evaluated.
         differing = [one for one in errors if one.code == codes.BRANCHES_DIFFER.slug]
-        differ = {(one.source, one.span) for here in differing for one in (here, *here.labels)}
+        differ = {(one.source, one.span) for one in differing}
+        differ |= {(label.source, label.span) for one in differing for label in one.labels}
         said |= differ
         found = (
             one

@@ -192,17 +192,15 @@ class Expressions(Later):
         if isinstance(over, v.Unknown):
             self.settled(over, each.source, "a loop")
             yield None
-        count = 0
-        for pair in self.pairs_of(over, each.source):
+        for position, pair in enumerate(self.pairs_of(over, each.source)):
             self.steps -= 1
             inner = Scope(scope, scope.module)
-            pair = pair if isinstance(over, dict) or len(each.names) == 1 else (count, pair[1])
+            pair = pair if isinstance(over, dict) or len(each.names) == 1 else (position, pair[1])
             name_loop(inner, each.names, pair)
             holds = True if each.condition is None else self.eval(each.condition, inner)
             if not isinstance(holds, bool):
                 yield None
             if holds:
-                count += 1
                 yield inner
 
     def list_for(self, node: ast.ListFor, scope: Scope) -> Any:

@@ -259,11 +259,16 @@ def narrow(type_: v.Type, test: str, holds: bool) -> v.Type:
 
 def names_in(node: Any) -> Iterator[str]:
     """Every name that an expression uses, its own parameters and loop variables among them."""
+    return (path.partition(".")[0] for path in paths_in(node))
+
+
+def paths_in(node: Any) -> Iterator[str]:
+    """As `names_in`, and of a member what leads to it too: `a.b`, not `a`."""
     todo = [node]
     while todo:
         one = todo.pop()
-        if type(one) is ast.Name:
-            yield one.text
+        if type(one) in (ast.Name, ast.Member) and (path := path_of(one)):
+            yield path
         elif isinstance(one, tuple):
             todo += one
         elif isinstance(one, ast.Node):
@@ -278,7 +283,7 @@ def a_type(type_: v.Type) -> str:
         case v.Simple("null"):
             return "null"
         case v.KindOf(kind):
-            return f"a {kind}"
+            return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
         case v.RecordOf():
             return "a record"
         case v.InstanceOf(name):

@@ -24,6 +24,7 @@ from vchlang.diagnostics import Report
 
 _STORAGE_ROLES = ("loader", "persistent", "non_persistent")
 
+
 class _Member:
     """A membership as the handles go along."""
 
@@ -50,9 +51,7 @@ def check_composition(composition: Composition, roles: list[tuple[str, str, Wher
     check_renames(composition, out)
     check_segments(composition, out)
     check_places(composition, out)
-    joined = {
-        executor: [(one.join, one.bind) for one in found.values()] for executor, found in members.items()
-    }
+    joined = {executor: [(one.join, one.bind) for one in found.values()] for executor, found in members.items()}
     check_addresses(composition, joined, out)
     check_requirements(composition, joined, out)
     _pools(composition, out)
@@ -203,9 +202,8 @@ def _finish(
     partial = any(one.partial for one in handles) or any(
         one.join.kind == "storage" and one.join.role not in _STORAGE_ROLES for one in members.values()
     )
-    loaders = [step for handle in handles for step in handle.steps if isinstance(step, JoinStep) and step.role == "loader"]
     if not partial:
-        _loaded(executor, handles, loaders, composition, out)
+        _loaded(executor, handles, composition, out)
     for member in members.values():
         join = member.join
         if member.bind is None and join.role != "container" and not partial:
@@ -228,10 +226,13 @@ def _finish(
     _tasks(members, partial or element is None or element.verb != "create" or "parent" in element.body, out)
 
 
-def _loaded(
-    executor: str, handles: list[HandleDecl], loaders: list[JoinStep], composition: Composition, out: Report
-) -> None:
+def _loaders_in(handles: list[HandleDecl]) -> list[JoinStep]:
+    return [step for one in handles for step in one.steps if isinstance(step, JoinStep) and step.role == "loader"]
+
+
+def _loaded(executor: str, handles: list[HandleDecl], composition: Composition, out: Report) -> None:
     """Report an executor without a loader, or with one of its own and its parent's."""
+    loaders = _loaders_in(handles)
     element = composition.elements.get(executor)
     parent = composition.elements.get(parent_of(executor, composition))
     if parent is None:
@@ -239,7 +240,7 @@ def _loaded(
             _say(out, codes.NO_LOADER, handles[0].head, f"nothing is joined to `{executor}` as its loader")
         return
     composed = [handle for handle in composition.handles if handle.executor == parent.address]
-    theirs = [step for one in composed for step in one.steps if isinstance(step, JoinStep) and step.role == "loader"]
+    theirs = _loaders_in(composed)
     if loaders and theirs:
         message = f"`{executor}` begins as a copy of `{parent.address}`, which has its loader already"
         _say(out, codes.TWO_LOADERS, loaders[0].where, message, theirs[0].where, "the first loader")
@@ -335,7 +336,8 @@ def _tasks(members: dict[tuple[str, str], _Member], inherits: bool, out: Report)
             )
         probe = bind.body.get("ready")
         role = probe.fields.get("role") if isinstance(probe, v.VariantValue) else None
-        roles = [one.join.role for one in members.values() if one.join.kind == "network" and one.join.role != "container"]
+        joins = [one.join for one in members.values() if one.join.kind == "network"]
+        roles = [one.role for one in joins if one.role != "container"]
         if isinstance(role, str) and role not in roles and not inherits:
             _say(
                 out,
@@ -397,7 +399,8 @@ def _waits(composition: Composition, members: dict[str, dict[tuple[str, str], _M
             if len(owners) > 1:
                 shown = " and ".join(f"`{one}`" for one in owners[:3])
                 message = f"the task `{wait.task}` runs in {shown}: which is waited for?"
-                _say(out, codes.AMBIGUOUS_WAIT, wait.where, message, hint="wait for the executor, or make a task for each")
+                hint = "wait for the executor, or make a task for each"
+                _say(out, codes.AMBIGUOUS_WAIT, wait.where, message, hint=hint)
                 continue
             wait.executor = owners[0]
         if wait.executor in last and wait.executor not in started:

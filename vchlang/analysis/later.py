@@ -23,8 +23,11 @@ from vchlang import values as v
 from vchlang.analysis.builtins import BUILTINS
 from vchlang.analysis.operate import Operating
 from vchlang.analysis.program import VerifyDecl
-from vchlang.analysis.scopes import NOTHING, Scope
+from vchlang.analysis.scopes import MAX_DEPTH, NOTHING, Scope
 from vchlang.syntax import ast
+
+MAX_NODES = 10_000
+"""Nodes of what is left of one condition."""
 
 
 class Held(ast.Node, frozen=True):
@@ -124,7 +127,7 @@ class Later(Operating):
             message = said if isinstance(said, str) else "this does not hold, whatever apply does"
             self.report(codes.VERIFY_FAILED, node.condition, message, found=self.told(node.condition, scope))
         condition = self.carried(holds, node.condition)
-        if isinstance(holds, bool) or condition is None:
+        if isinstance(holds, bool) or condition is None or not self.fits_a_plan(condition, node.condition):
             return None
         written = self.written
         shown = [(written(one), self.carried(self.quiet(one, scope), one)) for one in shown_in(node.condition)]
@@ -132,10 +135,20 @@ class Later(Operating):
             text=written(node.condition),
             condition=condition,
             message=self.carried(said, node.message) if node.message is not None else None,
-            shown=tuple(one for one in shown if one[1] is not None),
+            shown=tuple(one for one in shown if one[1] is not None and _measure(one[1], {})[0] <= MAX_NODES),
             where=self.where(node.condition),
             instance=self.frame.prefix[:-1],
         )
+
+    def fits_a_plan(self, rest: Any, node: Any) -> bool:
+        """Report what is left of a condition where it is too much: what many names share is written out for each."""
+        size, depth = _measure(rest, {})
+        if size > MAX_NODES:
+            message = f"what apply has to work out is more than {MAX_NODES:,} operations"
+            self.report(codes.LIMIT_SIZE, node, message, hint="an output or a function of the language may shorten it")
+        elif depth > MAX_DEPTH - 10:
+            self.report(codes.LIMIT_DEPTH, node, f"what apply has to work out nests deeper than {MAX_DEPTH - 10}")
+        return size <= MAX_NODES and depth <= MAX_DEPTH - 10
 
     def written(self, node: Any) -> str:
         """An expression of the file being read, in one line."""
@@ -232,6 +245,28 @@ class Later(Operating):
     def rest_of_conditional(self, node: ast.Conditional, scope: Scope) -> Any:
         parts = [self.again(one, scope) for one in (node.condition, node.then, node.otherwise)]
         return None if None in parts else ast.Conditional(node.start, node.end, *parts)
+
+
+def _measure(node: Any, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
+    """How many nodes an expression has when it is written out, and how deep they nest. known: by identity.
+
+    The nodes of a rest are shared where names are, so it can be far larger than memory shows.
+    """
+    todo = [(node, False)]
+    while todo:
+        one, opened = todo.pop()
+        if id(one) in known:
+            continue
+        parts = [getattr(one, field) for field in one.__struct_fields__[2:]] if isinstance(one, ast.Node) else one
+        inner = [part for part in parts if isinstance(part, ast.Node | tuple)] if not isinstance(one, Held) else []
+        if opened:
+            found = [known[id(part)] for part in inner]
+            depth = max((each[1] for each in found), default=0)
+            known[id(one)] = 1 + sum(each[0] for each in found), depth + isinstance(one, ast.Node)
+        else:
+            todo.append((one, True))
+            todo += [(part, False) for part in inner]
+    return known[id(node)]
 
 
 def _closed(value: Any) -> bool:

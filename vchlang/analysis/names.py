@@ -15,9 +15,9 @@ from vchlang.analysis.fit import (
     fits,
     holds_secret,
     literal,
-    names_in,
     opened,
     option_for,
+    paths_in,
     split_number,
     unsecret,
 )
@@ -250,7 +250,9 @@ class Names(TypeExpressions):
         found = self.value(node.body, wanted, f"`{symbol.name}` gives what")
         if wanted is not None:
             self.typed[id(node)] = wanted
-        self.scopes.pop()
+        for one in self.scopes.pop().values():
+            if not one.used and not one.name.startswith("_"):
+                self.out.report(codes.UNUSED, one.span, f"the parameter `{one.name}` is never used")
         result = v.plain(wanted) if wanted is not None else self.sized(found, node.name)
         symbol.signature = Signature(params=tuple(fields), result=result, late=self.late is not None)
 
@@ -360,13 +362,15 @@ class Names(TypeExpressions):
         """The parameters of the component being read that an expression asks for, through its lets too."""
         component = self.context.component
         assert component is not None
-        for name in names_in(node):
-            if name in seen:
+        for path in paths_in(node):
+            if path in seen:
                 continue
-            seen.add(name)
+            seen.add(path)
+            name = path.partition(".")[0]
             symbol = self.find(name)
             if name in component.params:
-                yield name
+                # Of a record that is given whole, only the member that is asked for.
+                yield path if isinstance(opened(component.params[name]), v.RecordOf) else name
             elif symbol is not None and isinstance(symbol.node, ast.Let) and self.top.get(name) is not symbol:
                 yield from self.reads_of(symbol.node.value, seen)
             elif symbol is not None and isinstance(symbol.node, ast.For):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -28,9 +29,9 @@ class Operating(Fitting):
     def unary(self, node: ast.Unary, scope: Scope) -> Any:
         value = self.eval(node.operand, scope)
         if node.operator.text == "not":
-            return (not value) if isinstance(value, bool) else NOTHING
+            return (not value) if isinstance(value, bool) else self.untold(node, "`not`", value)
         if isinstance(value, bool) or not isinstance(value, int | float):
-            return NOTHING
+            return self.untold(node, "`-`", value)
         return type(value)(-value) if isinstance(value, float) else type(value)(self.whole(-int(value), node))
 
     def binary(self, node: ast.Binary, scope: Scope) -> Any:
@@ -132,6 +133,8 @@ class Operating(Fitting):
             quotient = abs(left) // abs(right)
             return quotient if (left < 0) == (right < 0) else -quotient
         value = _MATH[word](left, right)
+        if type(value) is float and not math.isfinite(value):
+            raise self.mistake(codes.OVERFLOW, node, "the result is too large for a Float")
         return self.whole(value, node) if type(value) is int else value
 
     def conditional(self, node: ast.Conditional, scope: Scope) -> Any:
@@ -170,8 +173,6 @@ _ORDER: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def _remainder(left: Any, right: Any) -> Any:
-    import math
-
     # As Terraform and C have it: the sign of the left side.
     return (
         left - right * (abs(left) // abs(right)) * (1 if (left < 0) == (right < 0) else -1)

@@ -18,7 +18,7 @@ from vchlang.kinds.schema import KINDS
 
 CLAIM = ".vch"
 """Where a location has its policy file, and what is being made in it."""
-_DIRECTORIES = ("storage", "executor", "template")
+DIRECTORIES = ("storage", "executor", "template")
 """Kinds whose objects are directories or files of a location, so that they share its names."""
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -79,7 +79,7 @@ def _one_place(composition: Composition, out: Report) -> None:
         place = _place(element, composition)
         if place is None:
             continue
-        kind = "location" if element.kind in _DIRECTORIES else element.kind
+        kind = "location" if element.kind in DIRECTORIES else element.kind
         first = seen.setdefault((kind, place), element)
         if first is not element:
             where, there = (one.spans.get("name") or one.spans.get("at") or one.head for one in (element, first))

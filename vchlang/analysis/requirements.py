@@ -7,8 +7,6 @@ membership that names its adapter hangs on that one.
 
 from __future__ import annotations
 
-from typing import Any
-
 from vchlang import codes
 from vchlang import values as v
 from vchlang.analysis.findings import say
@@ -71,7 +69,7 @@ def _adapter(join: JoinStep, composition: Composition, out: Report) -> None:
 
 
 def _whole(joins: list[JoinStep], own: set[int], composition: Composition, out: Report) -> None:
-    """What the executor has one of: the first that says which it is decides, what is provided before what is required."""
+    """What the executor has one of: the first that says which it is decides, what is provided before what is asked."""
     for name in OF_THE_WHOLE:
         first: tuple[str, JoinStep, str] | None = None
         for word in ("provides", "requires"):
@@ -91,5 +89,5 @@ def _whole(joins: list[JoinStep], own: set[int], composition: Composition, out: 
 
 
 def _where(composition: Composition, join: JoinStep, word: str, name: str) -> Where:
-    spans: dict[str, Any] = composition.elements[join.address].spans
+    spans = composition.elements[join.address].spans
     return spans.get(f"{word}.{name}") or spans[word]

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "validate": ("vchlang.cli.validate", "check scripts without touching anything"),
+    "fmt": ("vchlang.cli.fmt", "lay out scripts in the one way there is"),
+    "test": ("vchlang.cli.test", "run the tests of scripts and modules"),
     "explain": ("vchlang.cli.explain", "what a code, a kind or a function is"),
     "docs": ("vchlang.cli.docs", "the reference of a module, as Markdown"),
     "console": ("vchlang.cli.console", "try expressions, with the names of a script"),
@@ -33,6 +35,8 @@ HELP = """\
 vch - deploy virtual container hosts from .vch scripts
 
 write    validate   check scripts without touching anything
+         fmt        lay out scripts in the one way there is
+         test       run the tests of scripts and modules
          explain    what a code, a kind or a function is
          docs       the reference of a module, as Markdown
          console    try expressions, with the names of a script

@@ -26,7 +26,8 @@ from vchlang.portlayer.execute import execute
 from vchlang.state.store import Holder
 from vchlang.system import Machine
 
-_CODES = {"done": DONE, "failed": STOPPED, "interrupted": INTERRUPTED, "refused": REFUSED, "stale": STALE}
+_CODES = {"done": DONE, "failed": STOPPED, "interrupted": INTERRUPTED, "refused": REFUSED, "stale": STALE,
+          "unverified": STOPPED}  # fmt: skip
 
 
 def carry_out(
@@ -52,12 +53,12 @@ def carry_out(
     (terminal.err if as_lines else terminal.out)(plan_text(plan, verbose=verbose))
     if plan.changing and not confirmed:
         _have_confirmed(plan, terminal, command)
-    if not plan.changing and not _outputs_matter(plan, target):
+    if not plan.changing and not plan.verifies and not _outputs_matter(plan, target):
         return DONE
     for path in prepared.secrets.keep():
         terminal.err(f"made up a user and password in {one_line(os.path.relpath(path))}")
     narrator = Narrator(plan, terminal, here.sources, command)
-    quiet = not plan.changing
+    quiet = not plan.changing and not plan.verifies
     ended: RunDone | None = None
     with stopping() as cancelled:
         events = execute(

@@ -40,7 +40,7 @@ def run(given: Given, terminal: Terminal, machine: Machine) -> int:
         names = target.store.names()
     else:
         names = (deployment_name(given, script),)
-    identity = _find(task, names, target)
+    identity, task = _find(task, names, target)
     data, at = target.watch().log(identity, task)
     text = data.decode("utf-8", "backslashreplace")
     shown = text.splitlines() if lines is None else text.splitlines()[-lines:] if lines else []
@@ -73,9 +73,9 @@ def _lines(text: str) -> int | None:
     return int(text)
 
 
-def _find(task: str, names: tuple[str, ...], target: Target) -> str:
-    """The identity of the executor that runs a task."""
-    found: dict[str, str] = {}
+def _find(task: str, names: tuple[str, ...], target: Target) -> tuple[str, str]:
+    """The identity of the executor that runs a task, and the name by which it knows the task."""
+    found: dict[str, tuple[str, str]] = {}
     known: dict[str, None] = {}
     for name in names:
         deployment = target.store.read(name)
@@ -84,7 +84,7 @@ def _find(task: str, names: tuple[str, ...], target: Target) -> str:
                 tasks = tasks_of(deployment, row.address)
                 known |= dict.fromkeys(tasks)
                 if task in tasks:
-                    found[f"{name}: {row.address}"] = row.identity
+                    found[f"{name}: {row.address}"] = row.identity, tasks[task]
     if len(found) > 1:
         deployments = ", ".join(dict.fromkeys(one.partition(":")[0] for one in found))
         raise Usage(f"several deployments have a task `{task}`", f"say which with -n: {deployments}")

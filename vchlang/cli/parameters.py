@@ -17,6 +17,7 @@ from vchlang.cli.options import Given, Usage
 from vchlang.cli.refusal import Refusal, problem
 from vchlang.cli.secrets import secret_params
 from vchlang.project import FILE, Environment, SecretSource
+from vchlang.toml import read_toml
 
 VARIABLE = "VCH_PARAM_"
 
@@ -122,9 +123,7 @@ def _read(file: str) -> dict[str, Any]:
 
             found: Any = json.loads(text)
         else:
-            import tomllib
-
-            found = tomllib.loads(text.replace("\r\n", "\n"))
+            found = read_toml(text.replace("\r\n", "\n"))
     except (ValueError, RecursionError):
         kind = "JSON" if file.endswith(".json") else "TOML"
         hint = "a name that ends in .json is read as JSON, any other as TOML"

@@ -89,12 +89,14 @@ def document_of(deployment: Deployment, target: Target, environment: str) -> dic
     }
 
 
-def tasks_of(deployment: Deployment, executor: str) -> list[str]:
-    """The tasks that an executor's handle committed."""
+def tasks_of(deployment: Deployment, executor: str) -> dict[str, str]:
+    """The tasks that an executor's handle committed: by address, the name that the executor knows one by."""
+    known = {row.identity: row.address for row in deployment.objects if row.kind == "task"}
     for row in deployment.objects:
         if row.address == executor + HANDLE and not row.deposed:
-            return [str(one["address"]) for one in row.args.get("members", ()) if one.get("kind") == "task"]
-    return []
+            names = [str(one["address"]) for one in row.args.get("members", ()) if one.get("kind") == "task"]
+            return {known.get(name, name): name for name in names}
+    return {}
 
 
 def _object(row: ObjectRow, seen: Observation | None) -> dict[str, Any]:
@@ -124,13 +126,13 @@ def _executor(row: ObjectRow, seen: Observation | None, deployment: Deployment, 
         "health": str(status.get("state") or ""),
         "reason": status.get("reason") or status.get("error"),
         "addresses": addresses if isinstance(addresses, dict) else {},
-        "tasks": [_task(one, told, state) for one in tasks_of(deployment, row.address)],
+        "tasks": [_task(one, name, told, state) for one, name in tasks_of(deployment, row.address).items()],
     }
 
 
-def _task(address: str, told: dict[str, Any], executor: str) -> dict[str, Any]:
-    # The tether calls tasks as their logs: by the address, fit for the name of a file.
-    found: dict[str, Any] = told.get(address.replace("%", "%25").replace("/", "%2F")) or {}
+def _task(address: str, name: str, told: dict[str, Any], executor: str) -> dict[str, Any]:
+    # The tether calls tasks as their logs: by their name, fit for that of a file.
+    found: dict[str, Any] = told.get(name.replace("%", "%25").replace("/", "%2F")) or {}
     times: dict[str, Any] = found.get("times") or {}
     running = executor == "running"
     return {

@@ -9,10 +9,10 @@ from typing import Any
 from vchlang import values as v
 from vchlang.cli.look import Terminal, mark, one_line, pad, paint, safe, seconds
 from vchlang.cli.show_diagnostics import Sources, show
-from vchlang.cli.show_plan import replaced_in, title, what
-from vchlang.codes import CODES
+from vchlang.cli.show_plan import replaced_in, shortened, title, what
+from vchlang.codes import CODES, VERIFY_FAILED
 from vchlang.diagnostics import Diagnostic, Severity
-from vchlang.plan.model import Operation, Plan
+from vchlang.plan.model import Operation, Place, Plan
 from vchlang.portlayer.events import (
     Event,
     RunDone,
@@ -23,13 +23,15 @@ from vchlang.portlayer.events import (
     StepProgress,
     StepSkipped,
     StepStarted,
+    VerifyDone,
+    VerifyFailed,
 )
 from vchlang.text import SourceText, Span
 
 _DONE = {
     "confirm": "confirmed", "read": "found", "create": "created", "adopt": "adopted", "update": "updated",
-    "stop": "stopped", "commit": "committed", "start": "started", "wait": "reached", "delete": "removed",
-    "release": "given up", "forget": "forgotten",
+    "stop": "stopped", "commit": "committed", "start": "started", "freeze": "frozen", "wait": "reached",
+    "delete": "removed", "release": "given up", "forget": "forgotten", "rename": "renamed",
 }  # fmt: skip
 
 
@@ -45,6 +47,7 @@ class Narrator:
         self._replaced = replaced_in(plan)
         self._width = min(44, max((len(one_line(title(op))) for op in plan.operations), default=0))
         self._failed: list[StepFailed] = []
+        self._unverified: list[VerifyFailed] = []
         self._notes: dict[str, list[str]] = {}
 
     def tell(self, event: Event) -> None:
@@ -61,6 +64,11 @@ class Narrator:
                 self._notes.setdefault(event.operation, []).append(event.message)
             case StepSkipped(cause="needs"):
                 self._line(event.time, "skipped", event.operation, one_line(event.reason))
+            case VerifyDone():
+                self._verify(event, "holds")
+            case VerifyFailed():
+                self._unverified.append(event)
+                self._verify(event, "does not hold")
             case RunDone():
                 self._end(event)
             case StepStarted() | StepProgress() | StepSkipped():
@@ -76,9 +84,19 @@ class Narrator:
         for note in self._notes.pop(operation, ()):
             self._terminal.err(f"{'':21}note  {one_line(note)}")
 
+    def _verify(self, event: VerifyDone | VerifyFailed, word: str) -> None:
+        clock = paint(time.strftime("%H:%M:%S", time.localtime(event.time)), "dim")
+        shown = paint(word, "error") if isinstance(event, VerifyFailed) else word
+        self._terminal.err(
+            f"{clock}  verify   {mark('read')} {shortened(event.text)}  {shown}  {seconds(event.seconds)}"
+        )
+
     def _end(self, event: RunDone) -> None:
-        if self._failed:
+        if self._failed or self._unverified:
             self._terminal.err("")
+        for one in self._unverified:
+            found, sources = unverified(one, self._plan, self._sources)
+            show([found], sources, self._terminal)
         for failure in self._failed:
             found, sources = failure_of(failure, self._operations[failure.operation], self._plan, self._sources)
             show([found], sources, self._terminal)
@@ -97,14 +115,18 @@ class Narrator:
                 ("failed", "failed"),
                 ("skipped", "not begun"),
                 ("unchanged", "unchanged"),
+                ("verified", "verified"),
+                ("unverified", "not as the script wants it"),
             )
             if counts.get(name)
         ]
-        word = "Done" if event.status == "done" else "Interrupted" if event.status == "interrupted" else "Stopped"
+        word = {"done": "Done", "interrupted": "Interrupted", "unverified": "Applied"}.get(event.status, "Stopped")
         self._terminal.err(f"{word}: {', '.join(said) or 'nothing to do'}   {seconds(event.seconds)}")
         match event.status:
             case "done":
                 pass
+            case "unverified":
+                self._terminal.err("  = state: everything was applied and is saved. Applying again asks again")
             case "stale":
                 self._terminal.err(
                     "  = state: nothing was begun. The world moved on since the plan was made: plan again"
@@ -116,14 +138,7 @@ class Narrator:
 def failure_of(failure: StepFailed, op: Operation, plan: Plan, sources: Sources) -> tuple[Diagnostic, Sources]:
     """The diagnostic of a failed step. Lines of the script are shown only if it is as the plan was made from it."""
     code = failure.code if failure.code in CODES else "step-failed"
-    place = failure.place
-    shown = sources
-    source, span = "", Span(0, 0)
-    if place is not None:
-        shown = Sources(sources.root, _unchanged(plan, sources), sources.before)
-        source, span = place.source, Span(place.start, place.end)
-        if shown.lookup(source) is None:
-            source, span = f"{place.source}:{place.line}:{place.column}", Span(0, 0)
+    source, span, shown = _placed(failure.place, plan, sources)
     hints = ("its outcome is not known; the next command looks before it does anything",) if failure.open else ()
     found = Diagnostic(
         code=code,
@@ -134,6 +149,31 @@ def failure_of(failure: StepFailed, op: Operation, plan: Plan, sources: Sources)
         hints=hints,
     )
     return found, shown
+
+
+def unverified(failed: VerifyFailed, plan: Plan, sources: Sources) -> tuple[Diagnostic, Sources]:
+    """The diagnostic of a verify that does not hold."""
+    source, span, shown = _placed(failed.place, plan, sources)
+    found = Diagnostic(
+        code=VERIFY_FAILED.slug,
+        severity=Severity.ERROR,
+        message=failed.message,
+        source=source,
+        span=span,
+        found=failed.found,
+        hints=(f"in `{failed.instance}`",) if failed.instance else (),
+    )
+    return found, shown
+
+
+def _placed(place: Place | None, plan: Plan, sources: Sources) -> tuple[str, Span, Sources]:
+    """Where something of a plan is written, and the texts that are as the plan was made from them."""
+    if place is None:
+        return "", Span(0, 0), sources
+    shown = Sources(sources.root, _unchanged(plan, sources), sources.before)
+    if shown.lookup(place.source) is None:
+        return f"{place.source}:{place.line}:{place.column}", Span(0, 0), shown
+    return place.source, Span(place.start, place.end), shown
 
 
 def _unchanged(plan: Plan, sources: Sources) -> Callable[[str], SourceText | None]:

@@ -10,14 +10,14 @@ What is unchanged is only counted. `Plan: …`, and `no changes` where there are
 from __future__ import annotations
 
 from vchlang.cli.look import MARKS, mark, one_line, pad, paint
-from vchlang.plan.model import Operation, Plan, Substep
+from vchlang.plan.model import Operation, Place, Plan, Substep
 from vchlang.state.store import HANDLE
 
 _WORDS = {"release": "give up", "forget": "forget", "none": "unchanged"}
 _WHAT = {
     "create": "create", "adopt": "adopt", "update": "update", "commit": "update", "delete": "remove",
     "release": "remove", "forget": "remove", "read": "read", "confirm": "read", "none": "keep",
-    "start": "step", "stop": "step", "wait": "step",
+    "start": "step", "stop": "step", "freeze": "step", "wait": "step", "rename": "update",
 }  # fmt: skip
 _FINDINGS = {"ok": "dim", "warning": "warning", "error": "error"}
 _SUB_MARKS = {MARKS[what]: what for what in ("create", "update", "remove")}
@@ -30,21 +30,48 @@ def plan_text(plan: Plan, *, verbose: bool = False) -> str:
     objects = len({op.address for op in plan.operations if op.kind not in _STEPS})
     if not plan.changing:
         line = f"{where}: no changes ({objects} {'object' if objects == 1 else 'objects'})."
-        return "\n".join([line, "", *_lines(plan, verbose=True)]) if verbose else line
-    return "\n".join([f"{where}   {head(plan)}", "", *_lines(plan, verbose=verbose), "", summary(plan)])
+        return "\n".join([line, *(["", *_lines(plan, verbose=True)] if verbose else []), *_verifies(plan)])
+    out = [f"{where}   {head(plan)}", "", *_lines(plan, verbose=verbose), *_verifies(plan), "", summary(plan)]
+    return "\n".join(out)
 
 
-_STEPS = frozenset({"environment", "handle", "power", "wait"})
+def _verifies(plan: Plan) -> list[str]:
+    """What is asked when all that is done."""
+    out: list[str] = []
+    for one in plan.verifies:
+        parts = [f"  {mark('read')} verify {shortened(one.text)}"]
+        parts += [f"in {one_line(one.instance)}"] if one.instance else []
+        parts += ["after apply", *([_at(one.place, plan)] if one.place is not None else [])]
+        out.append("  ".join([parts[0], *(paint(part, "dim") for part in parts[1:])]))
+    return out
+
+
+def shortened(condition: str) -> str:
+    """A condition in one line of a hundred characters."""
+    text = one_line(condition)
+    return text if len(text) <= 100 else text[:99] + "…"
+
+
+def _at(place: Place, plan: Plan) -> str:
+    source = "" if place.source == plan.script else f"{one_line(place.source)} "
+    return f"{source}line {place.line}"
+
+
+_STEPS = frozenset({"environment", "handle", "power", "state", "wait"})
 
 
 def head(plan: Plan) -> str:
     """`6 to create · 1 to adopt · 41 unchanged`."""
     counts = plan.counts()
     said = [f"{counts[one]} to {one}" for one in SUMMARY if counts[one]]
-    for action in ("start", "stop", "commit"):
+    for action in ("start", "stop", "freeze", "commit"):
         steps = sum(op.action == action for op in plan.operations)
         if steps and not said:
             said.append(f"{steps} to {action}")
+    moves = sum(len(op.args["moves"]) for op in plan.operations if op.action == "rename")
+    said += [f"{moves} to rename"] if moves else []
+    settled = sum(len(op.args["settled"]) for op in plan.operations if op.action == "rename")
+    said += [f"{settled} to settle"] if settled and not said else []
     return " · ".join([*said, *([f"{counts['unchanged']} unchanged"] if counts["unchanged"] else [])])
 
 
@@ -63,6 +90,8 @@ def title(op: Operation) -> str:
             return f"handle {op.address.removesuffix(HANDLE)}"
         case "power":
             return f"executor {op.address}"
+        case "state":
+            return "addresses in the state"
         case "wait":
             kind = "task" if op.args.get("task") else "executor"
             return f"{kind} {op.address}"
@@ -101,8 +130,7 @@ def _lines(plan: Plan, *, verbose: bool) -> list[str]:
         word = "replace" if sign == "replace" else _WORDS.get(op.action, op.action)
         parts = [f"  {mark(sign)} {pad(names[op.id], width)}  {pad(word, 9)}", one_line(_detail(op))]
         if op.place is not None:
-            source = "" if op.place.source == plan.script else f"{one_line(op.place.source)} "
-            parts.append(f"{source}line {op.place.line}")
+            parts.append(_at(op.place, plan))
         out.append("  ".join([parts[0], *(paint(part, "dim") for part in parts[1:] if part)]).rstrip())
         out += _findings(plan, verbose) if op.kind == "environment" else _below(op, verbose)
     return out
@@ -148,7 +176,7 @@ def _substep(step: Substep) -> str:
 
 def _detail(op: Operation) -> str:
     match op.kind:
-        case "environment" | "task" | "handle" | "power":
+        case "environment" | "task" | "handle" | "power" | "state":
             return ""
         case "wait":
             from vchlang import values as v

@@ -1,17 +1,34 @@
 """Where an executor's compute comes from, and executors themselves."""
 
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from vchlang import values as v
-from vchlang.kinds.schema import Bytes, Fact, Frequency, InventoryPath, Name, StorePath, kind, param, record, verb
+from vchlang.kinds.schema import (
+    Bytes,
+    Fact,
+    Frequency,
+    In,
+    InventoryPath,
+    Name,
+    StorePath,
+    Texts,
+    kind,
+    param,
+    record,
+    verb,
+)
+
+_SOME = In(least=1, why="of nothing there is nothing to run in")
+Cpus: TypeAlias = Annotated[int, In(least=1, most=768, why="an executor has 1 to 768 processors")]
+Memory: TypeAlias = Annotated[Bytes, In(least=2**20, why="an executor has 1MiB of memory or more")]
 
 
 @record
 class Resources:
     """An amount of compute."""
 
-    cpu: Frequency | None = param("Processor.", default=None)
-    memory: Bytes | None = param("Memory.", default=None)
+    cpu: Annotated[Frequency, _SOME] | None = param("Processor.", default=None)
+    memory: Annotated[Bytes, _SOME] | None = param("Memory.", default=None)
 
 
 @verb(
@@ -37,8 +54,10 @@ class Pool:
     )
     limits: Resources | None = param("What all in it may take together.", default=None)
     reservation: Resources | None = param("What is kept for it.", default=None)
-    shares: int | None = param("Its weight when compute is short.", default=None)
-    properties: dict[str, str] | None = param("Values for the customer's own use; a vApp has them.", default=None)
+    shares: Annotated[int, In(least=1, why="shares begin at 1")] | None = param(
+        "Its weight when compute is short.", default=None
+    )
+    properties: Texts | None = param("Values for the customer's own use; a vApp has them.", default=None)
 
 
 kind("pool", facts=(Fact("path", v.INVENTORY_PATH, "Where it is in the inventory."),))
@@ -79,8 +98,8 @@ Isolation: TypeAlias = Literal["tether", "kernel"]
 class BindExecutor:
     """Compute of the executor; opening the handle joins it."""
 
-    cpus: int | None = param("Number of processors.", default=None, change="restart")
-    memory: Bytes | None = param("Memory.", default=None, change="restart")
+    cpus: Cpus | None = param("Number of processors.", default=None, change="restart")
+    memory: Memory | None = param("Memory.", default=None, change="restart")
 
 
 kind(
@@ -121,8 +140,8 @@ class Template:
 class BindTemplate:
     """Compute of the template; opening the handle joins it."""
 
-    cpus: int | None = param("Number of processors.", default=None, change="restart")
-    memory: Bytes | None = param("Memory.", default=None, change="restart")
+    cpus: Cpus | None = param("Number of processors.", default=None, change="restart")
+    memory: Memory | None = param("Memory.", default=None, change="restart")
 
 
 kind("template", facts=(Fact("state", v.STRING, "What it is doing: `stopped`, `running`, `frozen`."),))

@@ -1,9 +1,15 @@
 """Networks and how executors are on them."""
 
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 from vchlang import values as v
-from vchlang.kinds.schema import Address, Cidr, Fact, InventoryPath, Name, case, kind, param, verb
+from vchlang.kinds.schema import Address, Cidr, Fact, In, InventoryPath, Like, Name, Texts, case, kind, param, verb
+
+Vlan: TypeAlias = Annotated[int, In(least=0, most=4094, why="a VLAN is 1 to 4094, or 0 for none")]
+PortGroup: TypeAlias = Annotated[str, Like(pattern=r"(?s).*\S.*", why="a port group has a name")]
+Interface: TypeAlias = Annotated[
+    str, Like(pattern=r"[^\s/:]{1,15}", why="the name of a NIC has 1 to 15 characters, and no space, slash or colon")
+]
 
 
 @verb(
@@ -20,12 +26,12 @@ class Network:
     inside: InventoryPath | None = param(
         "The switch that it is made on; with `create`.", default=None, clause="in", change="replace"
     )
-    at: str | None = param("The port group.", default=None, clause="at", change="replace")
+    at: PortGroup | None = param("The port group.", default=None, clause="at", change="replace")
     name: Name | None = param("What it is called there.", default=None, change="replace")
     ranges: list[Cidr] = param("Its address ranges.", default=[])
     dns: list[Address] = param("Its name servers.", default=[])
-    aliases: dict[str, str] = param("Names that hold on the whole network.", default={})
-    vlan: int | None = param("Its VLAN.", default=None)
+    aliases: Texts = param("Names that hold on the whole network.", default={})
+    vlan: Vlan | None = param("Its VLAN.", default=None)
 
 
 @case("dhcp")
@@ -54,8 +60,8 @@ class JoinNetwork:
     """Put the network's capability on the handle."""
 
     names: list[Name] = param("Names of the executor on this network.", default=[], change="restart")
-    aliases: dict[str, str] = param("Names of others, for the executor.", default={}, change="restart")
-    interface: str | None = param("What the NIC is called inside.", default=None, change="restart")
+    aliases: Texts = param("Names of others, for the executor.", default={}, change="restart")
+    interface: Interface | None = param("What the NIC is called inside.", default=None, change="restart")
     separate: bool = param("A NIC of its own, though the network is joined already.", default=False, change="restart")
     segment: str | None = param(
         "The segment that it enters, whose rules then hold for it.", default=None, kinds=("segment",), change="restart"

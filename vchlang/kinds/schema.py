@@ -9,7 +9,7 @@ one call of `msgspec.convert`.
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar, dataclass_transform
 
 import msgspec
@@ -25,6 +25,21 @@ class Is(msgspec.Struct, frozen=True):
     type: v.Type
 
 
+class In(msgspec.Struct, frozen=True, kw_only=True):
+    """Marks the annotation of a number with the values that make sense, and why: "ports go from 1 to 65535"."""
+
+    least: int | None = None
+    most: int | None = None
+    why: str
+
+
+class Like(msgspec.Struct, frozen=True, kw_only=True):
+    """Marks the annotation of a text, or of a map for its keys, with the pattern that it has as a whole, and why."""
+
+    pattern: str
+    why: str
+
+
 Bytes: TypeAlias = Annotated[int, Is(v.BYTES)]
 Frequency: TypeAlias = Annotated[int, Is(v.FREQUENCY)]
 Duration: TypeAlias = Annotated[int, Is(v.DURATION)]
@@ -37,6 +52,9 @@ Address: TypeAlias = Annotated[str, Is(v.ADDRESS)]
 Data: TypeAlias = Annotated[v.DataRef, Is(v.DATA)]
 Credentials: TypeAlias = Annotated[Any, Is(v.SecretOf(v.CREDENTIALS))]
 SecretOrText: TypeAlias = Annotated[Any, Is(v.MaybeSecret(v.STRING))]
+Port: TypeAlias = Annotated[int, In(least=1, most=65535, why="ports go from 1 to 65535")]
+Texts: TypeAlias = Annotated[dict[str, str], Like(pattern=r"(?s).*\S.*", why="a key is not empty")]
+"""Texts by name."""
 
 Change: TypeAlias = Literal["update", "restart", "replace", "never"]
 """What a change of a field costs: done in place; the executor restarts; a new object; refused."""
@@ -224,6 +242,36 @@ def kind(name: str, *, facts: tuple[Fact, ...] = (), recorded: bool = False) -> 
 def kind_of(name: str) -> Kind:
     """The description of a kind that is known to exist."""
     return KINDS[name]
+
+
+class Bound(msgspec.Struct, frozen=True):
+    """Which values of a field make sense, or of a part of it: `path` is (field,), or (field, part)."""
+
+    path: tuple[str, ...]
+    mark: In | Like
+
+
+_BOUNDS: dict[type, tuple[Bound, ...]] = {}
+
+
+def bounds_of(verb: Verb) -> tuple[Bound, ...]:
+    """What the values of a verb's fields, and of the members of records and cases in them, have to be."""
+    if verb.cls not in _BOUNDS:
+        fields = msgspec.structs.fields(verb.cls)
+        _BOUNDS[verb.cls] = tuple(dict.fromkeys(one for f in fields for one in _bounds(f.type, (f.name,))))
+    return _BOUNDS[verb.cls]
+
+
+def _bounds(annotation: Any, path: tuple[str, ...]) -> Iterator[Bound]:
+    if typing.get_origin(annotation) is Annotated:
+        yield from (Bound(path, mark) for mark in annotation.__metadata__ if isinstance(mark, In | Like))
+    elif isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
+        if len(path) == 1:
+            for field in msgspec.structs.fields(annotation):
+                yield from _bounds(field.type, (*path, field.name))
+    elif typing.get_origin(annotation) not in (list, dict, tuple, Literal):
+        for option in typing.get_args(annotation):  # of a union
+            yield from _bounds(option, path)
 
 
 def _params(cls: type) -> dict[str, Param]:

@@ -1,9 +1,9 @@
 """Locations, and the storage in them."""
 
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from vchlang import values as v
-from vchlang.kinds.schema import Bytes, Data, Fact, Name, Path, StorePath, kind, param, verb
+from vchlang.kinds.schema import Bytes, Data, Fact, In, Like, Name, Path, StorePath, Texts, kind, param, verb
 
 Access: TypeAlias = Literal["create", "read_only", "read_write"]
 Mode: TypeAlias = Literal["read_write", "read_only", "write_only"]
@@ -48,22 +48,24 @@ class Storage:
         default=None,
         change="replace",
     )
-    free: Bytes | None = param("Space for data beside what is in it at first.", default=None)
+    free: Annotated[Bytes, In(least=0, why="free space is not negative")] | None = param(
+        "Space for data beside what is in it at first.", default=None
+    )
     packaging: Literal["raw", "vmdk"] = param("Plain files, or a disk.", default="raw", change="replace")
     parent: StorePath | None = param(
         "A storage whose content it begins with.", default=None, kinds=("storage",), change="replace"
     )
-    provides: dict[str, str] = param("What it gives those that it is joined with.", default={}, change="restart")
-    requires: dict[str, str] = param("What those that it is joined with must give.", default={}, change="restart")
-    ro_metadata: dict[str, str] = param("Metadata that is fixed at creation.", default={}, change="never")
-    rw_metadata: dict[str, str] = param("Metadata that may change.", default={})
+    provides: Texts = param("What it gives those that it is joined with.", default={}, change="restart")
+    requires: Texts = param("What those that it is joined with must give.", default={}, change="restart")
+    ro_metadata: Texts = param("Metadata that is fixed at creation.", default={}, change="never")
+    rw_metadata: Texts = param("Metadata that may change.", default={})
 
 
 @verb("storage", "join", roles=("loader", "persistent", "non_persistent"))
 class JoinStorage:
     """Put the storage's capability on the handle."""
 
-    adapter: str | None = param(
+    adapter: Annotated[str, Like(pattern=r"\S+", why="an adapter is one word")] | None = param(
         "The adapter that it hangs on; the driver's choice otherwise.", default=None, change="restart"
     )
 

@@ -26,6 +26,8 @@ import msgspec
 
 from vchlang import codes
 from vchlang import values as v
+from vchlang.analysis.order import words_of
+from vchlang.analysis.places import DIRECTORIES
 from vchlang.analysis.program import (
     BindStep,
     Composition,
@@ -45,7 +47,7 @@ from vchlang.plan.executors import Executors
 from vchlang.plan.lower import Lowering
 from vchlang.plan.lowered import is_open
 from vchlang.plan.model import Change, Operation, Place, Substep
-from vchlang.plan.order import Step, in_order, needed_first, words_of
+from vchlang.plan.order import Step, in_order, needed_first
 from vchlang.plan.removal import Removal
 from vchlang.plan.renames import Renames, renames_of, stamped
 from vchlang.plan.request import Planned, Request, plan_of
@@ -230,7 +232,8 @@ class _Builder:
         for element in elements:
             if KINDS[element.kind].recorded or element.verb == "existing":
                 continue
-            key = element.kind, self.lowering.identity(element.address)
+            kind = "location" if element.kind in DIRECTORIES else element.kind
+            key = kind, self.lowering.identity(element.address)
             first = seen.setdefault(key, element)
             if first is not element:
                 label = Label(source=first.head.source, span=first.head.span, text="the first of them")

@@ -23,27 +23,18 @@ import msgspec
 
 from vchlang import codes
 from vchlang import values as v
-from vchlang.analysis.program import BindStep, ElementDecl, HandleDecl, JoinStep, PowerDecl, WaitDecl
+from vchlang.analysis.order import COMPOSED, Part, StepName, parts_of
+from vchlang.analysis.program import BindStep, ElementDecl, HandleDecl, JoinStep, PowerDecl
 from vchlang.kinds.world import Absent, Present
 from vchlang.plan.compare import commit_changes, commit_steps, reasons_of
 from vchlang.plan.keep import kept
-from vchlang.plan.order import StepName, reaches
+from vchlang.plan.order import reaches
 from vchlang.state.store import HANDLE, ObjectRow
 
 if TYPE_CHECKING:
     from vchlang.plan.build import _Builder
 
-COMPOSED = ("executor", "template")
-"""The kinds that handles are opened on."""
 STATES = {"launched": 1, "ready": 2, "stable": 3}
-
-
-class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """What one commit brings, and what happens until the next: all in the order written."""
-
-    handles: list[HandleDecl] = []
-    powers: list[PowerDecl] = []
-    waits: list[WaitDecl] = []
 
 
 class _Whole(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,25 +69,6 @@ class _Running(msgspec.Struct, kw_only=True):
     moved: bool = False
     wanted: PowerDecl | None = None
     done: set[StepName] = set()
-
-
-def parts_of(handles: list[HandleDecl], powers: list[PowerDecl], waits: list[WaitDecl]) -> list[Part]:
-    """What is written about one executor, in parts; at least one."""
-    parts = [Part(handles=[], powers=[], waits=[])]
-    before: set[int] = set()
-    items: list[HandleDecl | PowerDecl | WaitDecl] = [*handles, *powers, *waits]
-    for item in sorted(items, key=lambda one: one.order):
-        match item:
-            case HandleDecl():
-                if parts[-1].handles and (parts[-1].powers or set(item.waits) - before):
-                    parts.append(Part(handles=[], powers=[], waits=[]))
-                parts[-1].handles.append(item)
-                before |= set(item.waits)
-            case PowerDecl():
-                parts[-1].powers.append(item)
-            case WaitDecl():
-                parts[-1].waits.append(item)
-    return parts
 
 
 class Executors:
@@ -274,7 +246,7 @@ class Executors:
         composed: set[StepName] = {("element", address), *state.done}
         if whole is not None:
             composed.add(self.committed[address][-1].name)
-        composed &= set(builder.steps)
+        composed = {one for one in composed if one in builder.steps}
         running = state.on
         written = part.powers[-1] if part.powers else None
         wanted = written or state.wanted

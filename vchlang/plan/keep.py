@@ -7,14 +7,13 @@ where the driver has none, the plan is refused at the word that asks for it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from vchlang import codes
 from vchlang import values as v
 from vchlang.analysis.program import BindStep, Composition, ElementDecl, JoinStep, Where
+from vchlang.analysis.requirements import ANY, joined_to, parent_of, texts_of
 from vchlang.kinds.world import Capabilities
 
-_ANY = "any"
 _OF_TASKS = {"limits": "limits of a task", "tls": "tls"}
 """Fields of a task's bind that are promises, by the word that a driver has for them."""
 
@@ -49,7 +48,7 @@ def kept(
             else:
                 promises.setdefault(level, {})[promise] = None
     notes = tuple(f"{', '.join(names)}: kept by {level}" for level, names in promises.items())
-    return notes, _requirements(joins, composition, capabilities, say)
+    return notes, _requirements(element, joins, composition, capabilities, say)
 
 
 def _promises(step: JoinStep | BindStep) -> list[tuple[str, Where]]:
@@ -70,22 +69,32 @@ def _promises(step: JoinStep | BindStep) -> list[tuple[str, Where]]:
 
 
 def _requirements(
-    joins: list[JoinStep], composition: Composition, capabilities: Capabilities, say: Callable[..., None]
+    element: ElementDecl,
+    joins: list[JoinStep],
+    composition: Composition,
+    capabilities: Capabilities,
+    say: Callable[..., None],
 ) -> dict[tuple[str, str], str]:
     """Check that what each joined storage requires is provided; what of it the driver provides, by membership."""
     storages = [one for one in joins if one.kind == "storage"]
     offered: dict[str, list[tuple[str, str]]] = {}
-    for join in storages:
-        for name, value in _strings(composition, join, "provides").items():
+    # An executor that begins as a copy of a template has what that is made of.
+    for join in (*joined_to(parent_of(element.address, composition), composition), *storages):
+        for name, value in texts_of(composition, join, "provides").items():
             offered.setdefault(name, []).append((value, join.address))
     implied: dict[tuple[str, str], str] = {}
     for join in storages:
         added: list[str] = []
-        for name, value in _strings(composition, join, "requires").items():
-            if any(value in (_ANY, one) for one, address in offered.get(name, ()) if address != join.address):
+        chosen_adapter = join.body.get("adapter")
+        if isinstance(chosen_adapter, str):
+            _adapter(join, chosen_adapter, offered, capabilities, say)
+        for name, value in texts_of(composition, join, "requires").items():
+            if name == "adapter" and isinstance(chosen_adapter, str):
+                continue  # it says itself which it hangs on
+            if any(value in (ANY, one) for one, address in offered.get(name, ()) if address != join.address):
                 continue
             driver = capabilities.provides.get(name, ())
-            chosen = next((one for one in driver if value in (_ANY, one)), None)
+            chosen = next((one for one in driver if value in (ANY, one)), None)
             if chosen is None:
                 have = [one for one, _ in offered.get(name, ())] + list(driver)
                 say(
@@ -103,7 +112,21 @@ def _requirements(
     return implied
 
 
-def _strings(composition: Composition, join: JoinStep, name: str) -> dict[str, Any]:
-    element = composition.elements.get(join.address)
-    value = element.body.get(name, {}) if element is not None else {}
-    return {key: one for key, one in value.items() if isinstance(one, str)} if isinstance(value, dict) else {}
+def _adapter(
+    join: JoinStep,
+    adapter: str,
+    offered: dict[str, list[tuple[str, str]]],
+    capabilities: Capabilities,
+    say: Callable[..., None],
+) -> None:
+    """Report an adapter that the script names, and that nothing provides."""
+    driver = capabilities.provides.get("adapter", ())
+    others = [one for one, address in offered.get("adapter", ()) if address != join.address]
+    if adapter not in (*driver, *others) and ANY not in (*driver, *others):
+        have = ", ".join((*others, *driver))
+        say(
+            codes.UNSUPPORTED,
+            join.spans["adapter"],
+            f"the {capabilities.driver} portlayer has no adapter `{adapter}`",
+            hint=f"it has {have}" if have else "leave it out: the driver chooses",
+        )

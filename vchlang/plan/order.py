@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import heapq
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 
+from vchlang.analysis.order import StepName
 from vchlang.analysis.program import ElementDecl, Where
-
-StepName: TypeAlias = tuple[str, ...]
-"""How steps need each other: ("element", address), ("commit", executor), ("remove", address, generation), …"""
 
 
 class Step(msgspec.Struct, kw_only=True):
@@ -82,21 +80,6 @@ def reaches(steps: dict[StepName, Step], name: StepName, target: StepName) -> bo
                 seen.add(need)
                 left.append(need)
     return False
-
-
-def words_of(name: StepName) -> str:
-    """A step as a message names it."""
-    match name:
-        case ("element", address):
-            return f"`{address}`"
-        case ("commit", address, *_):
-            return f"the handle of `{address}`"
-        case ("start" | "stop" | "freeze", address, *_):
-            return f"`{name[0]} {address}`"
-        case ("wait", *_):
-            return "a `wait`"
-        case _:
-            return " ".join(name)
 
 
 def needed_first(elements: list[ElementDecl]) -> list[ElementDecl]:

@@ -80,8 +80,9 @@ def raise_(data: Any, fact: Callable[[Ref], Any]) -> Any:
     """An expression from a plan's form, facts in their place. fact: as `raise_value` takes it."""
     match data:
         case {"node": str(name), **fields}:
-            made = {key: raise_(one, fact) for key, one in fields.items()}
-            return _NODES[name](**{"start": 0, "end": 0, **_LEFT_OUT.get(name, {}), **made})
+            made = {str(key): raise_(one, fact) for key, one in fields.items()}
+            whole: dict[str, Any] = {"start": 0, "end": 0, **_LEFT_OUT.get(name, {}), **made}
+            return _NODES[name](**whole)
         case {"value": value}:
             return Held(0, 0, raise_value(value, fact))
         case {"word": str(text)}:
@@ -131,14 +132,15 @@ def raise_value(data: Any, fact: Callable[[Ref], Any]) -> Any:
     match data:
         case {"$unit": str(name), "number": int(number)}:
             return _UNITS[name](number)
-        case {"$ref": str(name), **more}:
+        case {"$ref": str(name)}:
             address, _, word = name.rpartition(".")
-            args = tuple(more.get("args", ()))
+            args = tuple(data.get("args", ()))
             try:
                 found = fact(Ref(address, word, args))
             except NotKnown:
                 return v.Unknown(v.ANY, address, word, args)
-            return _UNITS[more["unit"]](found) if "unit" in more and isinstance(found, int) else found
+            unit = _UNITS.get(data.get("unit", ""))
+            return unit(found) if unit is not None and isinstance(found, int) else found
         case {"$text": list() | tuple() as parts}:
             made = [raise_value(one, fact) for one in parts]
             if any(isinstance(one, v.Unknown | v.Secret) for one in made):

@@ -35,6 +35,7 @@ PATIENCE = 5.0
 BETWEEN = 0.2
 """Seconds between two tries, where a probe may be tried again."""
 LONGEST = 3600.0
+_SILENT = "no answer"
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,7 +107,7 @@ class _Asking(Expressions):
         return self.answers[key]
 
     def tried(self, name: str, args: list[Any]) -> Any:
-        patient = name == "tcp_open" and len(args) == 3 or name != "tcp_open" and len(args) == 2
+        patient = (name == "tcp_open" and len(args) == 3) or (name != "tcp_open" and len(args) == 2)
         within = min(int(args[-1]) / 1e9, LONGEST) if patient else 0.0
         clock = self.machine.clock
         until = clock.monotonic() + within
@@ -116,7 +117,8 @@ class _Asking(Expressions):
             if not reason:
                 return answer
             if clock.monotonic() + BETWEEN >= until or self.cancelled():
-                tried = f" within {v.show(args[-1])}" if patient else ""
+                limit = v.show(args[-1]) if patient else f"{PATIENCE:g}s"
+                tried = f" within {limit}" if patient or reason == _SILENT else ""
                 self.reasons.append(f"{_what(name, args)}: {reason}{tried}")
                 return answer
             clock.sleep(BETWEEN)
@@ -132,9 +134,11 @@ class _Asking(Expressions):
                 return True, ""
             status = network.status(args[0], seconds)
         except TimeoutError:
-            return (None if name == "http_status" else False), f"no answer in {seconds:.1f} s"
+            return (None if name == "http_status" else False), _SILENT
         except (OSError, ValueError) as error:
-            reason = (error.strerror or str(error) or type(error).__name__) if isinstance(error, OSError) else str(error)
+            reason = (
+                (error.strerror or str(error) or type(error).__name__) if isinstance(error, OSError) else str(error)
+            )
             return (None if name == "http_status" else False), reason[:1].lower() + reason[1:]
         if name == "http_status":
             return status, ""

@@ -96,7 +96,7 @@ class VerifyDone(_Told, frozen=True, kw_only=True, tag="verify-done"):
 
 
 class VerifyFailed(_Told, frozen=True, kw_only=True, tag="verify-failed"):
-    """A verify does not hold, or nobody can tell. `found`: the values that say why. Everything is applied all the same."""
+    """A verify does not hold, or nobody can tell; everything is applied all the same. `found`: the values that say why."""
 
     text: str
     message: str
@@ -107,8 +107,8 @@ class VerifyFailed(_Told, frozen=True, kw_only=True, tag="verify-failed"):
 
 
 class RunDone(_Told, frozen=True, kw_only=True, tag="run-done"):
-    """The last event. `counts` has `done`, `unchanged`, `failed` and `skipped`, and of a plan with verifies `verified` and
-    `unverified`; `outputs` those of a finished apply."""
+    """The last event. `counts` has `done`, `unchanged`, `failed` and `skipped`, and of a plan with verifies `verified`
+    and `unverified`; `outputs` those of a finished apply."""
 
     status: Status
     seconds: float

@@ -727,6 +727,8 @@ class _Execution:
                 return "interrupted"
             begun = self._machine.clock.monotonic()
             answer = ask(verify, self._fact, self._machine, self._cancelled)
+            if not answer.holds and self._cancelled():
+                return "interrupted"  # it may have been about to
             told = {"text": verify.text, "place": verify.place, "seconds": self._machine.clock.monotonic() - begun}
             self._counts["verified" if answer.holds else "unverified"] += 1
             if answer.holds:

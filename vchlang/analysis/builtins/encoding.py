@@ -250,8 +250,15 @@ def toml_decode(text: str) -> Any:
     try:
         return _taken(read_toml(text), "TOML")
     except BadToml as problem:
-        code = {"size": "limit-size", "depth": "limit-depth", "number": "out-of-range"}.get(problem.what, "bad-text")
-        raise Mistake(code, f"{shortened(text)} is no TOML: {problem}") from None
+        match problem.what:
+            case "size":
+                raise Mistake("limit-size", f"the TOML is not read: {problem}") from None
+            case "depth":
+                raise Mistake("limit-depth", f"the TOML is not read: {problem}") from None
+            case "number":
+                raise Mistake("out-of-range", f"the TOML is not read: {problem}") from None
+            case _:
+                raise Mistake("bad-text", f"{shortened(text)} is no TOML: {problem}") from None
 
 
 @_encoding(
