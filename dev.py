@@ -33,7 +33,10 @@ usage: python3 dev.py COMMAND
   test [ARGS]   the tests; ARGS go to pytest
   check         all that CI runs: format, lint, types, import contracts, the wheel from another folder, the tests
   fix           format, mend what lint can mend, make the grammar's table, rewrite the expected blocks of golden cases
-  sweep [ARGS]  stop the seed example at every durable write by kill -9, and resume it
+                and the reference
+  docs          write docs/reference/ from the grammar, the kinds, codes, functions, commands and the standard library
+  sweep [ARGS]  stop the seed example at every durable write by kill -9, and resume it; with --mutations, look at what
+                is said of 100,000 programs with a mistake
   bench [ARGS]  measure vch beside its peers; ARGS are names of benchmarks
 """
 
@@ -268,6 +271,7 @@ def fix() -> None:
         status(tool("ruff"), "check", "--fix", "."),
         status(tool("ruff"), "format", "."),
         status(PYTHON, "-m", "vchlang.syntax.tables"),
+        status(tool("vch"), "docs", "--reference", ROOT / "docs" / "reference"),
         status(PYTHON, "-m", "pytest", "--update"),
     ]
     for code in codes:
@@ -275,9 +279,17 @@ def fix() -> None:
             raise Failed(code)
 
 
+def docs() -> None:
+    ready()
+    run(tool("vch"), "docs", "--reference", ROOT / "docs" / "reference")
+
+
 def sweep(*args: str) -> None:
     ready()
-    run(PYTHON, "-m", "tests.faults.sweep", *args)
+    if "--mutations" in args:
+        run(PYTHON, "-m", "tests.syntax.campaign", *(one for one in args if one != "--mutations"))
+    else:
+        run(PYTHON, "-m", "tests.faults.sweep", *args)
 
 
 def bench(*args: str) -> None:
@@ -291,6 +303,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "test": test,
     "check": check,
     "fix": fix,
+    "docs": docs,
     "sweep": sweep,
     "bench": bench,
 }

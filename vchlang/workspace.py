@@ -26,7 +26,8 @@ from vchlang.analysis.program import Composition, Inputs, Package, Parameters, P
 from vchlang.diagnostics import Code, Diagnostic, Report, nearest
 from vchlang.plan.model import Input
 from vchlang.project import FILE, Project
-from vchlang.syntax.parser import LARGEST, parse
+from vchlang.syntax.automaton import LARGEST
+from vchlang.syntax.parser import parse
 from vchlang.text import SourceText, Span
 
 STD = "std/"

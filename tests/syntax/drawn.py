@@ -141,17 +141,24 @@ def _types(inner: st.SearchStrategy[TypeExpr]) -> st.SearchStrategy[TypeExpr]:
     )
 
 
+# Lines of documentation; most things have none.
+docs = st.just("") | st.lists(st.from_regex(r"[a-z#][a-z #]{0,8}[a-z]|", fullmatch=True), min_size=1, max_size=2).map(
+    "\n".join
+).filter(lambda doc: not doc.startswith("#"))
+
+
 def wheres() -> st.SearchStrategy[ast.Where]:
     return st.builds(lambda value, message: ast.Where(0, 0, value, message), expressions, st.none() | texts)
 
 
 def member_types(inner: st.SearchStrategy[TypeExpr]) -> st.SearchStrategy[ast.MemberType]:
     return st.builds(
-        lambda key, type_, default, where: ast.MemberType(0, 0, *key, type_, default, where),
+        lambda key, type_, default, where, doc: ast.MemberType(0, 0, *key, type_, default, where, doc),
         _named(_MEMBER_TYPES),
         inner,
         st.none() | expressions,
         st.none() | wheres(),
+        docs,
     )
 
 
@@ -172,14 +179,21 @@ places: st.SearchStrategy[Expr] = st.one_of(
 maybe_places = st.none() | places
 bodies = records(expressions)
 maybe_bodies = st.none() | bodies
-declarations = st.builds(
-    lambda name, type_, default, where: ast.Declaration(0, 0, name, type_, default, where),
-    words,
-    types,
-    st.none() | expressions,
-    st.none() | wheres(),
-)
-_parameters = st.lists(declarations, max_size=3).map(tuple)
+
+
+def _declarations(docs: st.SearchStrategy[str]) -> st.SearchStrategy[ast.Declaration]:
+    return st.builds(
+        lambda name, type_, default, where, doc: ast.Declaration(0, 0, name, type_, default, where, doc),
+        words,
+        types,
+        st.none() | expressions,
+        st.none() | wheres(),
+        docs,
+    )
+
+
+declarations = _declarations(st.just(""))
+_parameters = st.lists(_declarations(docs), max_size=3).map(tuple)
 _targets = st.builds(lambda name, keys: ast.Target(0, 0, name, tuple(keys)), words, st.lists(expressions, max_size=2))
 _verbs = st.sampled_from(["create", "adopt", "ensure", "existing"]).map(lambda text: Word(0, 0, text))
 
@@ -253,7 +267,7 @@ _decorators = st.lists(
 
 
 def _statements(nodes: st.SearchStrategy[StatementNode]) -> st.SearchStrategy[Statement]:
-    return st.builds(lambda decorators, node: Statement(0, 0, "", decorators, node), _decorators, nodes)
+    return st.builds(lambda doc, decorators, node: Statement(0, 0, doc, decorators, node), docs, _decorators, nodes)
 
 
 def _holders(nodes: st.SearchStrategy[StatementNode]) -> st.SearchStrategy[StatementNode]:

@@ -27,26 +27,50 @@ _TOKEN = re.compile(
 )
 
 
+_STRAY = (";", "$", "`", "\\", '"', "'", "~", "^", "{", "}", "(", ")", "[", "]", "€", "\0", "=", ",", ":")
+
+
 def mutations(text: str, count: int, seed: int) -> Iterator[str]:
-    """The text with one token deleted, doubled, put in, exchanged with the next, or with a line cut short."""
+    """The text with one mistake made in it, so many times: see `mutation`."""
     draw = random.Random(seed)
-    tokens = [found.span() for found in _TOKEN.finditer(text) if not found[0].startswith("#")]
+    tokens = _tokens(text)
     if len(tokens) < 2:
         return
     for _ in range(count):
-        index = draw.randrange(len(tokens) - 1)
-        start, end = tokens[index]
-        match draw.randrange(5):
-            case 0:
-                yield text[:start] + text[end:]
-            case 1:
-                yield f"{text[:end]} {text[start:end]}{text[end:]}"
-            case 2:
-                other, after = tokens[draw.randrange(len(tokens))]
-                yield f"{text[:start]}{text[other:after]} {text[start:]}"
-            case 3:
-                other, after = tokens[index + 1]
-                yield text[:start] + text[other:after] + text[end:other] + text[start:end] + text[after:]
-            case _:
-                line = text.find("\n", start)
-                yield text[:start] + text[line if line >= 0 else len(text) :]
+        yield mutation(text, draw, tokens)
+
+
+def _tokens(text: str) -> list[tuple[int, int]]:
+    return [found.span() for found in _TOKEN.finditer(text) if not found[0].startswith("#")]
+
+
+def mutation(text: str, draw: random.Random, tokens: list[tuple[int, int]] | None = None) -> str:
+    """The text with one token deleted, doubled, replaced, put in or exchanged with the next, a bracket dropped, a line
+    or the whole cut short, or a stray character in it."""
+    tokens = _tokens(text) if tokens is None else tokens
+    index = draw.randrange(len(tokens) - 1)
+    start, end = tokens[index]
+    other, after = tokens[draw.randrange(len(tokens))]
+    match draw.randrange(10):
+        case 0 | 1:
+            return text[:start] + text[end:]
+        case 2:
+            return f"{text[:end]} {text[start:end]}{text[end:]}"
+        case 3:
+            return f"{text[:start]}{text[other:after]} {text[start:]}"
+        case 4:
+            return text[:start] + text[other:after] + text[end:]
+        case 5:
+            other, after = tokens[index + 1]
+            return text[:start] + text[other:after] + text[end:other] + text[start:end] + text[after:]
+        case 6:
+            brackets = [at for at, _ in tokens if text[at] in "{}()[]"]
+            at = draw.choice(brackets) if brackets else start
+            return text[:at] + text[at + 1 :]
+        case 7:
+            line = text.find("\n", start)
+            return text[:start] + text[line if line >= 0 else len(text) :]
+        case 8 if draw.random() < 0.3:
+            return text[:start]
+        case _:
+            return text[:start] + draw.choice(_STRAY) + text[start:]

@@ -10,18 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from vchlang.syntax.parser import LARGEST, parse, parse_expression
-from vchlang.syntax.printer import print_script
+from vchlang.syntax.automaton import LARGEST
+from vchlang.syntax.layout import format_script
+from vchlang.syntax.parser import parse, parse_expression
 from vchlang.text import SourceText
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 N = 30_000
+MANY = 100_000
 HOSTILE = {
-    "braces": "{" * N,
-    "lists": "let a = " + "[" * N,
-    "lists that close": "let a = " + "[" * N + "]" * N,
-    "records": "let a = " + "{a:" * N + "1" + "}" * N,
-    "groups": "let a = " + "(" * N + "x" + ")" * N,
+    "braces": "{" * MANY,
+    "lists": "let a = " + "[" * MANY,
+    "lists that close": "let a = " + "[" * MANY + "]" * MANY,
+    "records": "let a = " + "{a:" * MANY + "1" + "}" * MANY,
+    "groups": "let a = " + "(" * MANY + "x" + ")" * MANY,
     "members": "let a = a" + ".b" * N,
     "calls": "let a = a" + "()" * N,
     "sums": "let a = 1" + "+1" * N,
@@ -30,7 +32,7 @@ HOSTILE = {
     "conditionals": "let a = " + "if a then b else " * (N // 4) + "1",
     "lambdas": "let a = " + "x=>" * N + "1",
     "else if": "if a {} " + "else if a {} " * (N // 4),
-    "handles": "handle a {" * N,
+    "handles": "handle a {" * MANY,
     "handles on lines": "handle a {\n" * N,
     "handles that close": "handle a {\n" * N + "}\n" * N,
     "lets that close": "let a = {\n" * N + "}" * N,
@@ -38,11 +40,24 @@ HOSTILE = {
     "quotes": '"' * N,
     "quotes on lines": '"\n' * N,
     "hidden quotes": 'let a = """' + '\\"""\n' * N,
-    "interpolations": 'let a = "' + "${" * N + '"',
+    "interpolations": 'let a = "' + "${" * MANY + '"',
     "interpolations on lines": 'let a = """' + "${\n" * N + '"""',
     "backslashes": "\\" * N,
-    "decorators": "@a " * N,
+    "decorators": "@a " * MANY,
+    "decorators with arguments": "@a(1) " * N,
     "words": "let " * N,
+    "a name of a million characters": "x" * 1_000_000,
+    "a number of a million characters": "let a = b " + "1" * 1_000_000,
+    "a text of a million characters": "let a = = '" + "x" * 1_000_000 + "'",
+    "a comment of a million characters": "let a = = 1 #" + "#" * 1_000_000,
+    "a list of one line": "let a = = [" + "1, " * (3 * N) + "1]",
+    "texts in texts": 'let a = "' + '${"' * 300 + '"}' * 300 + '"',
+    "records in texts": 'let a = """' + "${{ a: " * N + '"""',
+    "maps in types": "type A = " + "{B: " * N + "C" + "}" * N,
+    "generic types": "type A = " + "B<" * N + "C" + ">" * N,
+    "ranges": "let a = 1" + "..2" * N,
+    "for in for": "for a in b { " * N,
+    "comprehensions": "let a = " + "[for b in c: " * N + "1" + "]" * N,
     "NUL": "\0" * N,
     "surrogates": "\ud800" * N,
     "closing": "}" * N,
@@ -60,8 +75,42 @@ def test_hostile(name: str) -> None:
     assert parsed.diagnostics
     assert time.process_time() - start < 2
     assert "".join(chunk.text for chunk in parsed.chunks) == text
-    print_script(parsed)
+    start = time.process_time()
+    formatted, mistakes = format_script(parsed.source)
+    assert time.process_time() - start < 2.5  # it asks the parser what is wrong
+    assert formatted == text
+    assert {one.code for one in mistakes} == {one.code for one in parsed.diagnostics} - {"chained-comparison"}
     parse_expression(SourceText("test", text.removeprefix("let a = ")))
+
+
+def test_hostile_texts_stay_small() -> None:
+    """In a process of its own, where memory can be measured; one text after the other, so that it is the largest."""
+    program = (
+        "import resource; from tests.syntax.test_limits import HOSTILE;"
+        "from vchlang.syntax.layout import format_script; from vchlang.text import SourceText;"
+        "[format_script(SourceText('', text)) and None for text in HOSTILE.values()];"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+    )
+    answer = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert int(answer.stdout) < 256
+
+
+def test_what_is_long_but_sound_is_laid_out_soon() -> None:
+    """Long is not deep: none of these has a limit, and the time they take grows with them."""
+    for text in (
+        "let a  = '" + "x" * 1_000_000 + "'",
+        "let a  = [" + "1, " * 200_000 + "1]",
+        "let a  = 1\n" * 30_000,
+        "let a  = {" + "b: 1 " * 50_000 + "}",
+        "let a  = 1" + " " * 1_000_000 + "# x",
+        "#" * 1_000_000 + "\nlet a  = 1",
+        "@a\n" * 100_000 + "let a  = 1",
+    ):
+        start = time.process_time()
+        formatted, mistakes = format_script(SourceText("test", text))
+        assert time.process_time() - start < 2
+        assert not mistakes
+        assert "let a = " in formatted
 
 
 @pytest.mark.parametrize("depth", [10, 60, 95, 110, 190, 210])
@@ -74,7 +123,9 @@ def test_what_is_not_too_deep_can_be_read_by_recursion(form: str, depth: int) ->
     for _ in range(1 if '"' in form else depth):
         text = form.format(text)
     parsed = parse(SourceText("test", f"let a = {text}"))
-    print_script(parsed)
+    formatted, mistakes = format_script(parsed.source)
+    assert {one.code for one in mistakes} == {one.code for one in parsed.diagnostics}
+    assert mistakes or formatted == f"let a = {text}\n"
     assert {one.code for one in parsed.diagnostics} <= {"limit-depth"}
 
 

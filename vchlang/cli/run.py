@@ -15,7 +15,7 @@ from vchlang.cli.options import Usage, help_of, parse
 from vchlang.system import Machine, real_machine
 
 INTERRUPTED, STOPPED, USAGE = 130, 1, 2
-_SHORT = frozenset({"validate", "plan", "explain", "show", "graph", "docs"})
+_SHORT = frozenset({"validate", "plan", "explain", "show", "graph", "docs", "fmt"})
 
 
 def command(name: str, argv: list[str], machine: Machine | None = None) -> int:

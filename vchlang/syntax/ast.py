@@ -188,13 +188,14 @@ class ListType(Node, frozen=True, gc=False):
 
 
 class MemberType(Node, frozen=True, gc=False):
-    """A member of a record type or of what a variant carries."""
+    """A member of a record type or of what a variant carries. `doc` is its `##` text, lines joined, or empty."""
 
     name: Word
     quoted: bool
     type: TypeExpr
     default: Expr | None
     where: Where | None
+    doc: str = ""
 
 
 class RecordType(Node, frozen=True, gc=False):
@@ -236,12 +237,14 @@ class Where(Node, frozen=True, gc=False):
 
 
 class Declaration(Node, frozen=True, gc=False):
-    """NAME: TYPE = default where …; shared by `param` and the parameters of components and functions."""
+    """NAME: TYPE = default where …; shared by `param` and the parameters of components and functions. `doc` is the `##`
+    text above a parameter in parentheses; that of a `param` is its statement's."""
 
     name: Word
     type: TypeExpr
     default: Expr | None
     where: Where | None
+    doc: str = ""
 
 
 class Decorator(Node, frozen=True, gc=False):

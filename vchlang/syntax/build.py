@@ -77,21 +77,9 @@ from vchlang.syntax.ast import (
     Where,
     Word,
 )
+from vchlang.syntax.automaton import APPEND, CHILDREN, CONTEXT, DEEPEST, NODE, ONE, PLACES, STATEMENT, UNIT, Action
 from vchlang.syntax.tables import Production
-
-# How the parser calls an action, and takes the symbols off its stacks.
-(
-    UNIT,  # not at all: the value stays as it is
-    ONE,  # f(s, e, value): the rule has one symbol
-    APPEND,  # f is the index of the symbol to add to the list that stands first
-    NODE,  # f(s, e, v)
-    PLACES,  # f(s, e, v, p)
-    CHILDREN,  # f(s, e, v, p) of the children alone: no signs and keywords, None for what is absent
-    CONTEXT,  # f(context, s, e, v): the action may have something to report
-    STATEMENT,  # a statement is complete
-) = range(8)
-
-DEEPEST = 200  # levels of nodes; what reads a tree recurses, a few Python frames for each level
+from vchlang.syntax.texts import SPECIAL, interpolations
 
 
 class TooDeep(Exception):
@@ -107,11 +95,11 @@ class Context(Protocol):
     def spoil(self, code: Code, start: int, end: int, message: str, hint: str = "") -> None:
         """Report a mistake that leaves the statement without a meaning."""
 
+    def doc(self, start: int) -> str:
+        """The `##` text directly above what begins at an offset of the statement, or empty."""
+
     def expression(self, text: str, offset: int) -> Expr | None:
         """Parse the text of an interpolation that begins at `offset` of the statement; None after a mistake."""
-
-
-Action = tuple[int, Any]
 
 
 def action(rule: Production) -> Action:
@@ -132,7 +120,7 @@ def action(rule: Production) -> Action:
     if name == "field":
         return (CONTEXT, _quoted_field) if symbols[0] == "string" else (NODE, _field)
     if name == "member_type":
-        return (CONTEXT, _quoted_member_type) if symbols[0] == "string" else (NODE, _member_type)
+        return CONTEXT, _quoted_member_type if symbols[0] == "string" else _member_type
     if name == "bind_too":
         return PLACES, _BIND_TOO["place" in symbols, "body" in symbols]
     if name in ("operation", "_operand") and len(symbols) > 1:
@@ -204,8 +192,13 @@ def _param(s: int, e: int, v: list[Any]) -> Param:
     return Param(s, e, v[1])
 
 
-def _declaration(s: int, e: int, v: Sequence[Any], p: Sequence[int]) -> Declaration:
-    return Declaration(s, e, _word(p[0], v[0]), v[1], v[2], v[3])
+def _declaration(context: Context, s: int, e: int, v: list[Any]) -> Declaration:
+    return Declaration(s, e, _word(s, v[0]), v[2], *_default_and_where(v), context.doc(s))
+
+
+def _default_and_where(v: list[Any]) -> tuple[Expr | None, Where | None]:
+    """Of `NAME ":" type ["=" expr] [where]`."""
+    return (v[4] if len(v) > 4 else None), (v[-1] if len(v) in (4, 6) else None)
 
 
 def _where(s: int, e: int, v: Sequence[Any], p: Sequence[int]) -> Where:
@@ -390,16 +383,12 @@ def _text_type(s: int, e: int, v: Text) -> TextType:
     return TextType(s, e, v)
 
 
-def _member_type(s: int, e: int, v: list[Any]) -> MemberType:
-    default = v[4] if len(v) > 4 else None
-    where = v[-1] if len(v) in (4, 6) else None
-    return MemberType(s, e, _word(s, v[0]), False, v[2], default, where)
+def _member_type(context: Context, s: int, e: int, v: list[Any]) -> MemberType:
+    return MemberType(s, e, _word(s, v[0]), False, v[2], *_default_and_where(v), context.doc(s))
 
 
 def _quoted_member_type(context: Context, s: int, e: int, v: list[Any]) -> MemberType:
-    default = v[4] if len(v) > 4 else None
-    where = v[-1] if len(v) in (4, 6) else None
-    return MemberType(s, e, _quoted(context, v[0]), True, v[2], default, where)
+    return MemberType(s, e, _quoted(context, v[0]), True, v[2], *_default_and_where(v), context.doc(s))
 
 
 # ---- expressions ---------------------------------------------------------------------------------------------------
@@ -592,10 +581,6 @@ def _each(s: int, e: int, v: Sequence[Any], p: Sequence[int]) -> Each:
 
 # ---- texts ---------------------------------------------------------------------------------------------------------
 
-_SPECIAL = re.compile(r"\\(?:u\{([^}\n]*)\}|[\s\S])|\$\{")
-# What the grammar lets stand inside `${ }` of a text; in `"""` over several lines.
-_INSIDE = re.compile(r'\{((?:[^{}"\n]++|"(?:[^"\\\n]|\\.)*+"|\{[^{}\n]*+\})*+)\}')
-_INSIDE_LINES = re.compile(r'\{((?:[^{}"]++|"(?:[^"\\]|\\[\s\S])*+"|\{[^{}]*+\})*+)\}')
 _ESCAPES = {"\\n": "\n", "\\t": "\t", "\\\\": "\\", '\\"': '"', "\\$": "$"}
 
 
@@ -619,17 +604,13 @@ def _interpolated(context: Context, s: int, source: str, quotes: int) -> tuple[s
     inner: list[Expr | None] = []
     at = quotes
     end = len(source) - quotes
-    inside = _INSIDE if quotes == 1 else _INSIDE_LINES
-    for found in _SPECIAL.finditer(source, quotes, end):
-        if found[0] != "${" or found.start() < at:
+    for start, first, last in interpolations(source, quotes):
+        if last < 0:
+            context.spoil(UNCLOSED, s + start, s + first, "`${` is never closed")
             continue
-        whole = inside.match(source, found.start() + 1, end)
-        if whole is None:
-            context.spoil(UNCLOSED, s + found.start(), s + found.end(), "`${` is never closed")
-            continue
-        raw[-1] = source[at : found.start()]
-        inner.append(context.expression(whole[1], s + whole.start(1)))
-        at = whole.end()
+        raw[-1] = source[at:start]
+        inner.append(context.expression(source[first:last], s + first))
+        at = last + 1
         raw.append("")
         starts.append(at)
     raw[-1] = source[at:end]
@@ -642,7 +623,7 @@ def _interpolated(context: Context, s: int, source: str, quotes: int) -> tuple[s
     for index, text in enumerate(raw):
         if index and (node := inner[index - 1]) is not None:
             parts.append(node)
-        value = _SPECIAL.sub(_unescaped, text) if "\\" in text else text
+        value = SPECIAL.sub(_unescaped, text) if "\\" in text else text
         if value:
             parts.append(value)
     return tuple(parts)
@@ -665,7 +646,7 @@ _HEXADECIMAL = frozenset("0123456789abcdefABCDEF")
 
 
 def _check_escapes(context: Context, at: int, text: str) -> None:
-    for found in _SPECIAL.finditer(text):
+    for found in SPECIAL.finditer(text):
         written = found[0]
         if written == "${" or _unescaped(found) != written:
             continue
@@ -756,7 +737,6 @@ def too_deep(root: Any, above: int = 0) -> bool:
 _CHILDREN: dict[str, Callable[..., Any]] = {
     "import_": _import,
     "imported": _imported,
-    "declaration": _declaration,
     "where": _where,
     "let": _let,
     "output": _output,
@@ -782,6 +762,7 @@ _CHILDREN: dict[str, Callable[..., Any]] = {
 _ACTIONS: dict[str, Action] = {
     "decorator": (PLACES, _decorator),
     "param": (NODE, _param),
+    "declaration": (CONTEXT, _declaration),
     "power": (NODE, _power),
     "block": (NODE, _block),
     "body": (NODE, _body),

@@ -24,15 +24,18 @@ class Lexer:
         signs = sorted((word for word in table.words if not word.isalpha()), key=lambda word: (-len(word), word))
         tokens[1:1] = [re.escape(sign) for sign in signs]
         some = "|".join(tokens)
-        self._next = re.compile(f"(?:{skip})*+({some}|({_UNCLOSED})|{_OTHER}|\\Z)(?(2)[^\\n]*+)").finditer
-        self._all = re.compile(f"(?:{skip})*+({some}|{_OTHER}|\\Z)").findall
-        self._skip = re.compile(f"(?:{skip})*+").match
+        token = f"{some}|{_OTHER}|\\Z"
+        # Compiled at their first use: a run needs one or two of them.
+        self._next = f"(?:{skip})*+({some}|({_UNCLOSED})|{_OTHER}|\\Z)(?(2)[^\\n]*+)"
+        self._all = f"(?:{skip})*+({token})"
+        self._parts = f"((?:{skip})*+)({token})"
+        self._skip = f"(?:{skip})*+"
 
     def scan(self, text: str) -> tuple[list[int], list[str], list[int]]:
         """Kinds, texts and ends of the tokens; the last is END, at the end of the text and with no text of its own."""
-        if _ESCAPED in text or max(map(len, text.split("\n"))) > _LONG:
+        if not self._is_plain(text):
             return self._scan_unclosed(text)
-        texts: list[str] = self._all(text)
+        texts: list[str] = re.findall(self._all, text)
         if len(texts) > 1 and not texts[-2]:  # after comments at the end of the text, its end is found twice
             del texts[-1]
         kinds = _Kinds(self._words)
@@ -42,16 +45,39 @@ class Lexer:
             return self._scan_unclosed(text)
         return numbers, texts, self._ends(text, texts)
 
+    def parts(self, text: str) -> tuple[list[int], list[str], list[str]]:
+        """Kinds, texts, and what stands before each token; the last is END, as of `scan`."""
+        if not self._is_plain(text):
+            return self._parts_of(text)
+        # One match after the other, so that nothing is between them: "", what was skipped, the token, "", …
+        found = re.split(self._parts, text)
+        gaps, texts = found[1::3], found[2::3]
+        if len(texts) > 1 and not texts[-2]:
+            del texts[-1], gaps[-1]
+        kinds = _Kinds(self._words)
+        kinds.number = self._number
+        numbers = list(map(kinds.__getitem__, texts))
+        return (numbers, texts, gaps) if _STRAY.isdisjoint(kinds) else self._parts_of(text)
+
+    def _parts_of(self, text: str) -> tuple[list[int], list[str], list[str]]:
+        kinds, texts, ends = self._scan_unclosed(text)
+        before = [0, *ends[:-1]]
+        gaps = [text[first : end - len(one)] for first, end, one in zip(before, ends, texts, strict=True)]
+        return kinds, texts, gaps
+
+    def _is_plain(self, text: str) -> bool:
+        return not (_ESCAPED in text or max(map(len, text.split("\n"))) > _LONG)
+
     def _ends(self, text: str, texts: list[str]) -> list[int]:
         """Where tokens end: each is the next of its text, unless a comment before it has that too."""
-        find = text.find
+        find, skip = text.find, re.compile(self._skip).match
         end = 0
         ends: list[int] = []
         add = ends.append
         for one in texts:
             start = find(one, end)
             if start != end and (text[end] == "#" or (start - end > 1 and find("#", end, start) >= 0)):
-                skipped = self._skip(text, end)
+                skipped = skip(text, end)
                 start = skipped.end() if skipped is not None else start
             end = start + len(one)
             add(end)
@@ -63,7 +89,7 @@ class Lexer:
         texts: list[str] = []
         ends: list[int] = []
         add, end = texts.append, ends.append
-        for found in self._next(text):
+        for found in re.finditer(self._next, text):
             add(found[1])
             end(found.end(1))
         if len(texts) > 1 and not texts[-2]:

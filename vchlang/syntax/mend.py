@@ -25,8 +25,9 @@ from typing import Any
 from vchlang.codes import LIMIT_DEPTH, RESERVED_WORD, SYNTAX, UNCLOSED, UNKNOWN_CHARACTER
 from vchlang.diagnostics import Code, Diagnostic, Report, did_you_mean
 from vchlang.syntax.ast import Broken, Statement
+from vchlang.syntax.automaton import DEEPEST_STACK, Machine
 from vchlang.syntax.build import TooDeep
-from vchlang.syntax.parser import DEEPEST_STACK, TOO_DEEP, Machine, Run
+from vchlang.syntax.parser import TOO_DEEP, Run
 from vchlang.syntax.tables import BAD, END
 from vchlang.text import Span
 

@@ -10,9 +10,8 @@ from __future__ import annotations
 import gc
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from functools import cache
-from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -21,13 +20,22 @@ from vchlang.codes import LIMIT_DEPTH, LIMIT_SIZE
 from vchlang.diagnostics import Code, Diagnostic, Report
 from vchlang.syntax import build, tables
 from vchlang.syntax.ast import Broken, Chunk, Expr, Statement
-from vchlang.syntax.build import DEEPEST, TooDeep, too_deep
-from vchlang.syntax.lexer import Lexer
-from vchlang.syntax.tables import END, Production, Table
+from vchlang.syntax.automaton import (
+    APPEND,
+    CONTEXT,
+    DEEPEST,
+    DEEPEST_STACK,
+    LARGEST,
+    NODE,
+    ONE,
+    PLACES,
+    STATEMENT,
+    UNIT,
+    Machine,
+)
+from vchlang.syntax.build import TooDeep, too_deep
+from vchlang.syntax.tables import END
 from vchlang.text import SourceText, Span
-
-LARGEST = 16 * 1024 * 1024  # code points of one text
-DEEPEST_STACK = 5 * DEEPEST  # symbols: at most five of them make one level of nodes
 
 
 class Parsed(msgspec.Struct, frozen=True):
@@ -117,72 +125,7 @@ TOO_DEEP = f"this nests deeper than {DEEPEST} levels"
 
 # ---- the automaton -------------------------------------------------------------------------------------------------
 
-
-class Goto(dict[int, int]):
-    """From the state below a rule's symbols plus the next terminal to the state after the reduction, and after all the
-    unit reductions that follow from it: from `reference` over `postfix` and `operation` to `expr` in one step."""
-
-    __slots__ = ("after", "machine")
-
-    def __init__(self, machine: Machine, after: dict[int, int]) -> None:
-        self.machine = machine
-        self.after = after
-
-    def __missing__(self, key: int) -> int:
-        machine = self.machine
-        terminal = key % machine.width
-        below = key - terminal
-        state = self.after[below]
-        while (action := machine.actions[state + terminal]) < 0:
-            mode, _, _, goto = machine.rules[action]
-            if mode != build.UNIT:
-                break
-            state = goto.after[below]
-        self[key] = state
-        return state
-
-
-class Machine:
-    """A table with what to do at each reduction."""
-
-    def __init__(self, table: Table, action: Callable[[Production], build.Action]) -> None:
-        self.width = table.width
-        self.actions = table.actions
-        self.starts = table.starts
-        self.terminals = table.terminals
-        self.words = table.words
-        self.lexer = Lexer(table)
-        gotos = {origin: Goto(self, after) for origin, after in table.gotos.items()}
-        nowhere = Goto(self, {})
-        # How to call; by how much the top of the stacks moves; the action; where to go. From the last rule to the
-        # first, so that the number of a reduction, which is below zero, is the index of its rule.
-        self.rules: list[tuple[int, int, Any, Goto]] = []
-        for rule in reversed(table.rules[1:]):
-            mode, does = action(rule) if rule.origin != tables.START else (_ACCEPT, None)
-            if mode == build.PLACES:
-                does = (does, None)
-            elif mode == build.CHILDREN:
-                mode, does = build.PLACES, (does, _children(rule))
-            self.rules.append((mode, 1 - len(rule.symbols), does, gotos.get(rule.origin, nowhere)))
-        start = table.starts[tables.START]
-        self.statement = gotos["statement"]
-        self.starters = frozenset(n for n in range(2, table.width) if table.actions[start + n] > 0)
-
-
-_ACCEPT = 8  # a mode beside those of `build`: the text is at its end
-_MODES = (build.ONE, build.UNIT, build.APPEND, build.NODE, build.CONTEXT, build.PLACES, build.STATEMENT)
-
-
-def _children(rule: Production) -> Callable[[list[Any]], Sequence[Any]]:
-    """Picks from a rule's symbols those that an action of the mode CHILDREN gets. Where a part of the rule is absent it
-    picks what stands behind the symbols."""
-    behind = len(rule.symbols)
-    found: list[int] = []
-    for index, _, absent in rule.children:
-        found += [behind] * absent
-        found.append(index)
-    found += [behind] * rule.absent
-    return itemgetter(*found)
+_MODES = (ONE, UNIT, APPEND, NODE, CONTEXT, PLACES, STATEMENT)
 
 
 @cache
@@ -246,6 +189,10 @@ class Run:
         if not self.spoiled:
             self.note(code, start, end, message, hint)
         self.spoiled = True
+
+    def doc(self, start: int) -> str:
+        above = self.docs.get(self.base + start)
+        return "" if above is None else self._doc(*above)
 
     def expression(self, text: str, offset: int) -> Expr | None:
         inner = Run(self.machine, self.source)
@@ -358,14 +305,12 @@ class Run:
     def statement(self, start: int, end: int, taken: list[Any]) -> Statement:
         """The node of a statement whose decorators and kind have been reduced."""
         decorators, node = taken if len(taken) == 2 else ((), taken[0])
-        above = self.docs.get(self.base + start)
-        doc = "" if above is None else self._doc(*above)
         if self.spoiled:
             from vchlang.syntax.mend import broken
 
             self.spoiled = False
             node = broken(self, start, end)
-        return Statement(start, end, doc, tuple(decorators), node)
+        return Statement(start, end, self.doc(start), tuple(decorators), node)
 
     def complete(self, statement: Any, token: int) -> None:
         """Take up a top-level statement; the next one begins with `token`."""
@@ -383,7 +328,7 @@ class Run:
         self.base = self.origin = start if line < 0 else line + 1
 
     def _doc(self, start: int, end: int) -> str:
-        """The text of the `##` lines from `start` to `end`, where a statement begins directly below them."""
+        """The text of the `##` lines from `start` to `end`, where what they document begins directly below them."""
         # What looks like comments could be the end of a text: then the token before ends below where they begin.
         token = bisect_right(self.ends, end)
         if token and self.ends[token - 1] > start:

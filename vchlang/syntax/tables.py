@@ -2,15 +2,14 @@
 
 Lark is the only reader of the grammar. It is asked strictly, so that a conflict is an error and not a silent choice,
 and with the basic lexer, so that a reserved word is never taken for a name. But it is slow to start and to run, so what
-it finds out is written once into `_data/grammar.table` (plain marshal, no pickle: reading it runs no code) under the
-digest of the grammar, and a start reads that. Where the file is missing or made from another grammar, it is made anew.
+it finds out is written once into `_data/grammar.table` (plain marshal, no pickle: reading it runs no code) beside the
+text of the grammar, and a start reads that. Where the file is missing or made from another grammar, it is made anew.
 
 `python -m vchlang.syntax.tables [--if-stale]` writes the file.
 """
 
 from __future__ import annotations
 
-import hashlib
 import marshal
 import os
 import sys
@@ -23,7 +22,7 @@ from vchlang import resources
 
 START, EXPR = "start", "expr"  # the start symbols: statements, and the expression in `${…}`
 END, BAD = 0, 1  # the first two terminals: the end of the text, and what is no word of the language
-_FORMAT = 1  # of the file; a change of what is written below needs the next number
+_FORMAT = 2  # of the file; a change of what is written below needs the next number
 
 
 class Production(msgspec.Struct, frozen=True):
@@ -67,8 +66,7 @@ def load() -> Table:
 
 
 def _key(grammar: str) -> str:
-    digest = hashlib.sha256(grammar.encode()).hexdigest()
-    return f"{_FORMAT} {sys.implementation.cache_tag} {marshal.version} {digest}"
+    return f"{_FORMAT} {sys.implementation.cache_tag} {marshal.version}\n{grammar}"
 
 
 def _read(key: str) -> Table | None:
