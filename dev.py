@@ -36,7 +36,7 @@ usage: python3 dev.py COMMAND
                 and the reference
   docs          write docs/reference/ from the grammar, the kinds, codes, functions, commands and the standard library
   sweep [ARGS]  stop the seed example at every durable write by kill -9, and resume it; with --mutations, look at what
-                is said of 100,000 programs with a mistake
+                is said of 100,000 programs with a mistake; with --hostile, what programs cost that never end
   bench [ARGS]  measure vch beside its peers; ARGS are names of benchmarks
 """
 
@@ -288,6 +288,8 @@ def sweep(*args: str) -> None:
     ready()
     if "--mutations" in args:
         run(PYTHON, "-m", "tests.syntax.campaign", *(one for one in args if one != "--mutations"))
+    elif "--hostile" in args:
+        run(PYTHON, "-m", "tests.hostile", *(one for one in args if one != "--hostile"))
     else:
         run(PYTHON, "-m", "tests.faults.sweep", *args)
 

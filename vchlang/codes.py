@@ -87,7 +87,7 @@ UNKNOWN_DECORATOR = _code(
 UNKNOWN_STATE = _code(
     "unknown-state",
     "One waits until `launched`, `ready` or `stable`.",
-    _EXECUTOR + "start e\nwait e until up within 1min",
+    _EXECUTOR + "handle e { join boot as loader, bind }\nstart e\nwait e until up within 1min",
 )
 DUPLICATE_NAME = _code(
     "duplicate-name",
@@ -102,6 +102,12 @@ DUPLICATE_ADDRESS = _code(
     "duplicate-address",
     "Two elements have one address. In a loop, a name carries one key for each loop around it.",
     'for x in ["a", "b"] { ensure location l at "ds://d/${x}" }',
+)
+POSITION_KEY = _code(
+    "position-key",
+    "An element's key is a position in a list. When a neighbour goes, it becomes another's.",
+    'for i, x in ["a", "b"] { create task t[i] { path: "/bin/${x}" } }',
+    Severity.WARNING,
 )
 LOST_FIELD = _code(
     "lost-field",

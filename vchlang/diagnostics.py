@@ -59,6 +59,16 @@ class Diagnostic(msgspec.Struct, frozen=True, kw_only=True):
     fix: Fix | None = None
 
 
+class _Spelling:
+    """How many choices are still compared with misspelt words; a report begins anew. Hints cost no more than that."""
+
+    left = 0
+
+
+_MOST_COMPARED = 30_000
+_LONGEST_COMPARED = 80
+
+
 class Report:
     """Collects the diagnostics of one phase over one text; `freeze` gives them by position, each once."""
 
@@ -66,6 +76,7 @@ class Report:
 
     def __init__(self, source: str) -> None:
         self.source = source
+        _Spelling.left = _MOST_COMPARED
         self._found: dict[tuple[str, str, int, int, str], Diagnostic] = {}
 
     def report(
@@ -105,6 +116,11 @@ class Report:
             ),
         )
 
+    @property
+    def count(self) -> int:
+        """How many were found so far."""
+        return len(self._found)
+
     def add(self, diagnostics: Iterable[Diagnostic]) -> None:
         """Take over what another phase or text found."""
         for one in diagnostics:
@@ -127,12 +143,20 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str | None:
 
 
 def nearest(word: str, choices: Iterable[str]) -> str | None:
-    """The choice that is spelt most like `word`, or None when none is near."""
+    """The choice that is spelt most like `word`, or None when none is near.
+
+    None too for a word that is too long for a name, and once a report has had very many words compared: a file with
+    ten thousand names, all misspelt, would take minutes.
+    """
+    if len(word) > _LONGEST_COMPARED or _Spelling.left <= 0:
+        return None
     import difflib  # on the error path only: it costs 4 ms at start
 
     folded: dict[str, str] = {}
     for choice in choices:
-        folded.setdefault(choice.lower(), choice)
+        if len(choice) <= _LONGEST_COMPARED:
+            folded.setdefault(choice.lower(), choice)
+    _Spelling.left -= len(folded)
     found = difflib.get_close_matches(word.lower(), list(folded), n=1, cutoff=0.6)
     return folded[found[0]] if found else None
 

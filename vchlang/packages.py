@@ -17,12 +17,14 @@ import msgspec
 
 from vchlang import codes
 from vchlang.diagnostics import Diagnostic, Report
-from vchlang.text import SourceText, Span
+from vchlang.text import Span
+from vchlang.toml import BadToml, read_toml
 
 LOCK = "vch.lock"
 VENDOR = "vendor"
 MOST_FILES = 10_000
 MOST_BYTES = 256 * 2**20
+_LARGEST = 4 * 2**20
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _HEAD = (
     "# Written by `vch vendor`: the packages of others that scripts import, and the SHA-256 of every file in them.\n"
@@ -57,18 +59,16 @@ class BadPackage(Exception):
 
 def read(root: str) -> Lock:
     """The lock of the project at `root`. Never raises for what the file says."""
-    import tomllib
-
     try:
         with open(os.path.join(root, LOCK), "rb") as file:
-            data = file.read(MOST_BYTES)
+            data = file.read(_LARGEST + 1)
     except FileNotFoundError:
         return Lock()
     except OSError as error:
         return _wrong(f"{LOCK} cannot be read: {error.strerror or error}")
     try:
-        content = tomllib.loads(data.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        content = read_toml(data.decode(), _LARGEST)
+    except (UnicodeDecodeError, BadToml) as error:
         return _wrong(f"{LOCK} is no TOML: {error}", data)
     return _read(content, data)
 

@@ -20,6 +20,7 @@ import msgspec
 from vchlang import codes
 from vchlang.diagnostics import Diagnostic, Report, did_you_mean
 from vchlang.text import SourceText, Span
+from vchlang.toml import LARGEST, BadToml, read_toml
 
 FILE = "vch.toml"
 STATE = ".vch"
@@ -131,23 +132,22 @@ def find(path: str) -> Project:
 
 
 def _read(root: str, file: str) -> Project:
-    import tomllib  # only where there is something to read: it costs 10 ms at start
-
     name = os.path.basename(root) or "project"
     nothing = Project(root=root, name=name, environments={LOCAL: Environment(name=LOCAL)})
     out = Report(FILE)
     try:
         with open(file, "rb") as opened:
-            text = opened.read(1 << 20).decode("utf-8-sig").replace("\r\n", "\n")
+            text = opened.read(8 * LARGEST).decode("utf-8-sig").replace("\r\n", "\n")
     except (OSError, UnicodeDecodeError) as error:
         why = (error.strerror or str(error)) if isinstance(error, OSError) else "it is not UTF-8"
         out.report(codes.BAD_PROJECT, Span(0, 0), f"{FILE} cannot be read: {why}", source="")
         return msgspec.structs.replace(nothing, diagnostics=out.freeze())
     source = SourceText(FILE, text)
     try:
-        data = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        out.report(codes.BAD_PROJECT, _place_in(str(error), source), f"{FILE} is no TOML: {_why(str(error))}")
+        data = read_toml(text)
+    except BadToml as error:
+        why = f"{FILE} is no TOML: {_why(str(error))}" if error.what == "text" else f"{FILE} is not read: {error}"
+        out.report(codes.BAD_PROJECT, _place_in(str(error), source), why)
         return msgspec.structs.replace(nothing, source=source, diagnostics=out.freeze())
     project = _Reader(root, name, text, out).project(data)
     return msgspec.structs.replace(project, source=source, diagnostics=out.freeze())

@@ -20,6 +20,7 @@ import msgspec
 
 from vchlang import archives, codes, packages, resources
 from vchlang import values as v
+from vchlang.analysis.budget import MAX_STEPS
 from vchlang.analysis.check import check, imported
 from vchlang.analysis.evaluate import evaluate
 from vchlang.analysis.program import Composition, Inputs, Package, Parameters, Program, Read, Unreadable
@@ -306,11 +307,17 @@ class Workspace:
     # ---- what scripts read -----------------------------------------------------------------------------------------
 
     def evaluate(self, program: Program, parameters: Parameters) -> Composition:
-        """Work a program out, reading whatever it asks for until it asks for nothing more."""
+        """Work a program out, reading whatever it asks for until it asks for nothing more.
+
+        What is read may tell what else is to be read, and each time all is worked out anew: the budget is twice that of
+        one evaluation.
+        """
         for wanted in _reads_of(program):
             self._read_once(wanted)
+        left = 2 * MAX_STEPS
         while True:
-            made = evaluate(program, parameters, self._inputs)
+            made = evaluate(program, parameters, self._inputs, min(MAX_STEPS, left))
+            left -= made.steps
             asked = [one for one in made.missing if one not in self._inputs]
             if not asked:
                 return made

@@ -48,7 +48,7 @@ def check_addresses(composition: Composition, members: dict[str, list[Member]], 
         networks = [(join, bind) for join, bind in joined if join.kind == "network"]
         _one_network(networks, composition, out)
         statics = list(_statics(executor, networks, composition))
-        for place, one in enumerate(statics):
+        for one in statics:
             _host(one, out)
             _in_ranges(one, composition, out)
             _gateway(one, out)
@@ -56,12 +56,7 @@ def check_addresses(composition: Composition, members: dict[str, list[Member]], 
             if first is not one:
                 message = f"{one.interface.ip} on `{one.join.address}` is given already"
                 say(out, codes.OVERLAP, one.at, message, first.at, "first given here")
-            for other in statics[:place]:
-                if other.network != one.network and one.interface.network.overlaps(other.interface.network):
-                    message = (
-                        f"{one.address} on `{one.join.address}` overlaps {other.address} on `{other.join.address}`"
-                    )
-                    say(out, codes.OVERLAP, one.at, message, other.at, "the other network")
+        _subnets(statics, out)
         _two_ways_out(statics, out)
 
 
@@ -253,6 +248,19 @@ def _gateway(one: Static, out: Report) -> None:
     elif network.prefixlen < network.max_prefixlen - 1 and ip in (network.network_address, network.broadcast_address):
         if network.version == 4:
             say(out, codes.WRONG_ADDRESS, one.at_gateway, f"the gateway {ip} is no host of {network}")
+
+
+def _subnets(statics: list[Static], out: Report) -> None:
+    """Report NICs on different networks whose addresses are in one: nobody could tell which way a packet goes."""
+    last: tuple[int, Static] | None = None
+    spans = [(_bounds(one.address) or (0, 0), place, one) for place, one in enumerate(statics)]
+    for (low, high), _, one in sorted(spans, key=lambda span: span[:2]):
+        if last is not None and low <= last[0] and one.network != last[1].network:
+            first, second = sorted((last[1], one), key=statics.index)
+            message = f"{second.address} on `{second.join.address}` overlaps {first.address} on `{first.join.address}`"
+            say(out, codes.OVERLAP, second.at, message, first.at, "the other network")
+        if last is None or high > last[0]:
+            last = high, one
 
 
 def _two_ways_out(statics: list[Static], out: Report) -> None:

@@ -25,6 +25,8 @@ MAX_ROOM = 96 * 2**20
 MAX_WEIGHT = 1_000_000
 MAX_PLANNED = 400_000
 """Weight of all that goes into a plan: it is shown, stored and compared, part by part."""
+MAX_MISTAKES = 5_000
+"""Mistakes of one file that are enough: with more, values are not looked at any further."""
 MAX_LEVELS = 100
 """How deep values stand in values: what walks one recurses."""
 _SMALL = 32

@@ -12,6 +12,7 @@ for.
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ import msgspec
 from vchlang import codes
 from vchlang import values as v
 from vchlang.analysis.branches import check_branches
+from vchlang.analysis.budget import MAX_MISTAKES
 from vchlang.analysis.components import NO_KIND, Components
 from vchlang.analysis.fit import Learnt, holds_secret, learnt, literal, opened
 from vchlang.analysis.program import Component, Import, Package, Program, Symbol, TypeName, Unreadable
@@ -75,6 +77,7 @@ _WORDS: dict[Any, str] = {
     ast.Test: "test",
     ast.Manifest: "manifest",
 }
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DECORATED = (ast.Element, ast.Segment, ast.Handle, ast.Power, ast.Wait)
 _DECORATORS = ("protect", "retain", "was", "after", "fault")
 MAX_STATEMENTS = 50_000
@@ -148,8 +151,13 @@ class _Checker(Components):
         for base, statement in statements:
             self.base = base
             self.declare_top(statement)
+        self.types_of_components()
         for base, statement in statements:
             self.base = base
+            if self.out.count > MAX_MISTAKES:
+                message = f"there are more than {MAX_MISTAKES:,} mistakes above; from here on nothing is looked at"
+                self.out.report(codes.LIMIT_SIZE, self.at(statement), message)
+                break
             try:
                 self.statement(statement, "module" if self.module else "script", top=True)
             except RecursionError:
@@ -162,7 +170,8 @@ class _Checker(Components):
                     one.state = 2 if one.state == 1 else one.state
         with contextlib.suppress(RecursionError):  # what nests too deep has been reported
             check_branches(statements, self.text, self.out)
-        self.unused()
+        if self.out.count <= MAX_MISTAKES:
+            self.unused()
         return Program(
             path=self.path,
             parsed=self.parsed,
@@ -199,6 +208,11 @@ class _Checker(Components):
                 self.declare_elements(node, 0, False, ())
 
     def declare_type(self, name: ast.Word, node: ast.TypeDef) -> None:
+        self.capital(name)
+        self.enter_type(name, TypeName(name=name.text, type=v.ANY, base=self.base, node=node, span=self.at(name)))
+
+    def capital(self, name: ast.Word) -> None:
+        """Report a name of a type that begins like a value."""
         if not name.text[:1].isupper():
             capital = name.text[:1].upper() + name.text[1:]
             self.out.report(
@@ -208,7 +222,6 @@ class _Checker(Components):
                 hint=f"names of types begin with a capital: {capital}",
                 fix=self.fix(name, (capital,)),
             )
-        self.enter_type(name, TypeName(name=name.text, type=v.ANY, base=self.base, node=node, span=self.at(name)))
 
     def enter_type(self, name: ast.Word, made: TypeName) -> None:
         known = self.types.get(name.text)
@@ -242,7 +255,7 @@ class _Checker(Components):
     def enter_component(self, name: ast.Word, made: Component) -> None:
         known = self.components.get(name.text)
         if known is not None:
-            labels = [(self.own_span(known), "first declared here")]
+            labels = [(self.spans[name.text], "first declared here")]
             self.out.report(
                 codes.DUPLICATE_NAME, self.at(name), f"the component `{name.text}` is declared already", labels=labels
             )
@@ -251,6 +264,15 @@ class _Checker(Components):
         else:
             self.components[name.text] = made
             self.spans[name.text] = self.at(name)
+
+    def types_of_components(self) -> None:
+        """Report types that are called as a component's is."""
+        for name in self.components:
+            if (type_ := self.types.get(v.type_name(name))) is not None:
+                message = f"`{type_.name}` is the type of the component `{name}` already"
+                self.out.report(
+                    codes.DUPLICATE_NAME, type_.span, message, labels=[(self.spans[name], "the component")]
+                )
 
     # ---- imports ---------------------------------------------------------------------------------------------------
 
@@ -283,8 +305,11 @@ class _Checker(Components):
                 if symbol is not None:
                     symbol.signature, symbol.declared, symbol.late = value.signature, value.declared, value.late
             if component is not None and component.path == target.path:
+                if value is None:
+                    self.lower(local)
                 self.enter_component(local, component)
             if type_ is not None and isinstance(type_.node, ast.TypeDef):
+                self.capital(local)
                 made = TypeName(
                     name=local.text, type=type_.type, base=self.base, node=node, span=self.at(local), state=2
                 )
@@ -315,16 +340,17 @@ class _Checker(Components):
             if symbol.used or symbol.name.startswith("_") or symbol.what not in words:
                 continue
             also = self.components.get(symbol.name)  # one import may bring a function and a component
-            if (library and symbol.what != "import") or (symbol.what == "import" and also and also.used):
+            brought = symbol.what == "import" and also is not None and id(also) in self.used_components
+            if (library and symbol.what != "import") or brought:
                 continue
-            self.out.report(codes.UNUSED, symbol.span, f"the {words[symbol.what]} `{symbol.name}` is never used")
+            self.never_used(symbol.span, words[symbol.what], symbol.name)
         for name, component in self.components.items():
-            if component.path != self.path and name not in self.used_components and name not in self.top:
-                self.out.report(codes.UNUSED, self.spans[name], f"the import `{name}` is never used")
+            if component.path != self.path and id(component) not in self.used_components and name not in self.top:
+                self.never_used(self.spans[name], "import", name)
         for type_ in self.types.values():
             if not type_.used and not type_.name.startswith("_") and not library:
                 word = "import" if isinstance(type_.node, ast.Import) else "type"
-                self.out.report(codes.UNUSED, type_.span, f"the {word} `{type_.name}` is never used")
+                self.never_used(type_.span, word, type_.name)
 
     # ---- statements ------------------------------------------------------------------------------------------------
 
@@ -332,6 +358,7 @@ class _Checker(Components):
         node = statement.node
         kind = type(node)
         if kind is ast.Broken:
+            self.unread.update(_WORD.findall(self.text, self.base + node.start, self.base + node.end))
             return
         if not self.placed(node, where, top):
             return
@@ -422,7 +449,7 @@ class _Checker(Components):
         """Leave a block; a `let` in it that nothing asks for is reported."""
         for symbol in self.scopes.pop().values():
             if symbol.what == "let" and not symbol.used and not symbol.name.startswith("_"):
-                self.out.report(codes.UNUSED, symbol.span, f"the value `{symbol.name}` is never used")
+                self.never_used(symbol.span, "value", symbol.name)
 
     def declared(self, node: Any, where: str) -> None:
         """Done when names were declared."""
@@ -492,7 +519,9 @@ class _Checker(Components):
         self.scopes.append(scope)
         types = (key, item) if len(node.names) == 2 else (item,)
         for name, type_ in zip(node.names, types, strict=False):
-            self.declare(scope, name, "loop", type_, node)
+            symbol = self.declare(scope, name, "loop", type_, node)
+            if symbol is not None:
+                symbol.position = len(node.names) == 2 and name is node.names[0] and self.positional
         self.context.loops += 1
         for statement in node.body.statements:
             self.statement(statement, where)

@@ -25,13 +25,14 @@ Branch = tuple[tuple[int, int], ...]
 class Components(Steps):
     """Declarations of elements in a script or component, and what their statements say.
 
-    spans: where each component is declared or imported in this file. used_components: those that something uses.
+    spans: where each component is declared or imported in this file. used_components: those that something uses, by
+    identity.
     """
 
     def __init__(self, source: str, path: str) -> None:
         super().__init__(source, path)
         self.spans: dict[str, Span] = {}
-        self.used_components: set[str] = set()
+        self.used_components: set[int] = set()
 
     def statement(self, statement: ast.Statement, where: str, *, top: bool = False) -> None:
         """Check one statement; the checker of files knows how."""
@@ -70,9 +71,9 @@ class Components(Steps):
         if known is not None and known.what == "element" and name.text in branches:
             apart = all(opposite(branch, other) for other in branches[name.text])
             if kind_word(known.node) == word and known.depth == keys and (keys or apart):
-                if apart and len(branch) == 1:  # declared in both branches: it is there in any case
-                    known.optional = False
                 branches[name.text].append(branch)
+                if apart and covered(branches[name.text]):
+                    known.optional = False
                 return
         symbol = self.declare(names, name, "element", v.ANY, node)
         if symbol is not None:
@@ -96,11 +97,8 @@ class Components(Steps):
 
     # ---- components ------------------------------------------------------------------------------------------------
 
-    def own_span(self, component: Component) -> Span:
-        return self.spans.get(component.name, component.span)
-
     def component_type(self, component: Component) -> v.InstanceOf:
-        self.used_components.add(component.name)
+        self.used_components.add(id(component))
         if component.path != self.path:
             return component.type
         if component.state == 1:
@@ -161,7 +159,7 @@ class Components(Steps):
         for symbol in self.context.names.values():
             if not symbol.used and symbol.what in ("let", "loop") and not symbol.name.startswith("_"):
                 word = "value" if symbol.what == "let" else "parameter"
-                self.out.report(codes.UNUSED, symbol.span, f"the {word} `{symbol.name}` is never used")
+                self.never_used(symbol.span, word, symbol.name)
 
     # ---- elements --------------------------------------------------------------------------------------------------
 
@@ -222,6 +220,14 @@ class Components(Steps):
                 if not isinstance(found, v.TextsOf):
                     self.wrong(key, "a key is", "a text or a whole number", found)
             self.static(key, "a key")
+            symbol = self.find(key.text) if isinstance(key, ast.Name) else None
+            if symbol is not None and symbol.position:
+                self.out.report(
+                    codes.POSITION_KEY,
+                    self.at(key),
+                    f"`{symbol.name}` is a position, and moves when a neighbour goes: then the element is another",
+                    hint="use something of the value itself, or loop over a map",
+                )
 
     def instance(self, node: ast.Element, component: Component) -> None:
         """`create website front { … }`: the parameters of a component, as fields and clauses."""
@@ -234,6 +240,16 @@ class Components(Steps):
         for word in ("in", "at"):
             self.clause(kind, node, word, node.inside if word == "in" else node.at)
         self.body(kind.element, node.body, self.at(node.target), word=component.name, static=component.static)
+
+
+def covered(branches: list[Branch]) -> bool:
+    """Whether an element that is declared in these branches is there whatever the conditions are."""
+    if () in branches:
+        return True
+    return any(
+        all(covered([one[1:] for one in branches if one[0] == (node, side)]) for side in (0, 1))
+        for node in {one[0][0] for one in branches}
+    )
 
 
 def kind_word(node: ast.Element | ast.Segment) -> str:

@@ -11,10 +11,11 @@ out their fields and the handles. So a name may stand before its declaration, an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vchlang import codes
 from vchlang import values as v
+from vchlang.analysis.budget import MAX_MISTAKES, MAX_STEPS
 from vchlang.analysis.express import Expressions, name_loop
 from vchlang.analysis.fit import opened
 from vchlang.analysis.handles import check_composition
@@ -36,7 +37,6 @@ from vchlang.analysis.program import (
 from vchlang.analysis.renames import SPAN as WAS
 from vchlang.analysis.renames import old_address
 from vchlang.analysis.scopes import NOTHING, Argument, Frame, Known, Limit, Scope
-from vchlang.analysis.segments import Reach
 from vchlang.analysis.steps import PEERS, TRAFFIC
 from vchlang.diagnostics import Diagnostic, Label, Severity, did_you_mean, has_errors
 from vchlang.kinds.schema import KINDS, Param, Verb
@@ -46,31 +46,39 @@ from vchlang.text import Span
 MAX_NESTING = 30
 """How deep instances stand in instances."""
 MAX_ELEMENTS = 15_000
-_PER_STATEMENT, _PER_INSTANCE, _PER_RULE = 6, 16, 30
-"""Steps for a statement that goes into the second pass, for a frame, and for a rule: about what they take."""
-MAX_MISTAKES = 5_000
-"""Errors of the checker that are enough: with more, values are not looked at."""
+_PER_STATEMENT, _PER_INSTANCE, _PER_RULE, _PER_SAMPLE = 6, 16, 30, 200
+"""Steps for a statement of the second pass, for a frame, a rule, and an evaluation: about what they take."""
+
+if TYPE_CHECKING:
+    from vchlang.analysis.segments import Reach
 
 
 _OF_VALUES = frozenset({codes.ASSERT_FAILED.slug, codes.WHERE_FAILED.slug, codes.NO_SECRET.slug})
 """What an instance of nothing known may not say: its defaults alone need not make sense together."""
 
 
-def evaluate(program: Program, parameters: Parameters, inputs: Inputs) -> Composition:
-    """Work out one program with one set of parameters and what was read so far.
+def evaluate(program: Program, parameters: Parameters, inputs: Inputs, steps: int = MAX_STEPS) -> Composition:
+    """Work out one program with one set of parameters and what was read so far, in no more than `steps`.
 
     Equal arguments give equal compositions. While `missing` is not empty, what depends on it is unknown, and
     diagnostics may be wanting but are never wrong.
     """
     evaluator = Evaluator(program, parameters, inputs)
+    evaluator.steps = steps
     made = evaluator.run()
+    made.steps = steps - evaluator.steps
     if not made.missing and not program.has_errors:
         # A component's body is checked, used or not: where nothing makes an instance, one of nothing known is.
         used = {id(one) for frame in evaluator.frames.values() for one in frame.inside}
+        found = dict.fromkeys(made.diagnostics)
+        left = MAX_STEPS >> 1  # for all of them together; what it does not reach is as it would be in a module
         for component in program.components.values():
-            if component.path == program.path and id(component) not in used and component.state == 2:
-                found = Evaluator(program, parameters, inputs).sample(component)
-                made.diagnostics = tuple(dict.fromkeys((*made.diagnostics, *found)))
+            if component.path == program.path and id(component) not in used and component.state == 2 and left > 0:
+                sampler = Evaluator(program, parameters, inputs)
+                sampler.steps = left
+                found |= dict.fromkeys(sampler.sample(component))
+                left = sampler.steps - _PER_SAMPLE
+        made.diagnostics = tuple(found)
     return made
 
 
@@ -390,6 +398,10 @@ class Evaluator(Expressions):
         if word not in KINDS and component is None:
             return None
         ref: Any = v.InstanceRef(component.name, address) if component is not None else v.ElementRef(word, address)
+        names = frame.component.elements if frame.component is not None else item.scope.module.program.symbols
+        symbol = names.get(name)
+        if keys and (symbol is None or symbol.what != "element" or symbol.depth != len(keys)):
+            return None  # the checker has said it
         if keys:
             family = frame.elements.setdefault(name, {})
             for key in keys[:-1]:
@@ -399,8 +411,6 @@ class Evaluator(Expressions):
                 return None
             family[str(keys[-1])] = ref
         elif name in frame.elements:
-            names = frame.component.elements if frame.component is not None else item.scope.module.program.symbols
-            symbol = names.get(name)
             if symbol is None or (symbol.node is not node and not symbol.optional):
                 return None  # the checker has said it
             if item.scope.outer is None:
@@ -635,6 +645,8 @@ class Evaluator(Expressions):
         if len(ends) != 2 or self.out is None or any(isinstance(one, v.Unknown) or one is None for one in ends):
             return NOTHING
         if self.reach is None:
+            from vchlang.analysis.segments import Reach  # most scripts have no segments
+
             self.reach = Reach(self.out)
         if not self.reach.settled:
             return NOTHING

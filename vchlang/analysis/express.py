@@ -7,7 +7,7 @@ A mistake of a value is reported at its place and raised as `Known`, which the n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any
 
 from vchlang import codes
@@ -41,18 +41,17 @@ class Expressions(Later):
             return NOTHING
 
     def pairs_of(self, over: Any, source: Any) -> Iterable[tuple[Any, Any]]:
-        """Key and value of each turn of a loop."""
+        """Key and value of each turn of a loop; of a list and a range, the position and the value."""
         if isinstance(over, v.Range):
             if type(over.low) is not int or type(over.high) is not int:
                 return []
             if over.high - over.low >= min(MAX_ITEMS, self.steps):
                 self.limit(codes.LIMIT_STEPS, source, f"a loop over {v.show(over)} is longer than the budget")
-            return ((one, one) for one in range(over.low, over.high + 1))
+            return enumerate(range(over.low, over.high + 1))
         if isinstance(over, dict):
             return list(over.items())
         if isinstance(over, list):
-            # The values of a list are its keys: a position would move when a neighbour goes.
-            return ((one, one) if isinstance(one, str | int) else (position, one) for position, one in enumerate(over))
+            return enumerate(over)
         self.settled(over, source, "how often a loop turns")
         return []
 
@@ -192,10 +191,9 @@ class Expressions(Later):
         if isinstance(over, v.Unknown):
             self.settled(over, each.source, "a loop")
             yield None
-        for position, pair in enumerate(self.pairs_of(over, each.source)):
+        for pair in self.pairs_of(over, each.source):
             self.steps -= 1
             inner = Scope(scope, scope.module)
-            pair = pair if isinstance(over, dict) or len(each.names) == 1 else (position, pair[1])
             name_loop(inner, each.names, pair)
             holds = True if each.condition is None else self.eval(each.condition, inner)
             if not isinstance(holds, bool):
@@ -222,7 +220,7 @@ class Expressions(Later):
             if key.startswith("$"):
                 raise self.mistake(codes.BAD_TEXT, node.key, "a key does not begin with `$`")
             if key in out:
-                raise self.mistake(codes.DUPLICATE_FIELD, node.key, f"two values have the key {v.quoted(key)}")
+                raise self.mistake(codes.DUPLICATE_FIELD, node.key, f"two values have the key {v.brief(key)}")
             out[key] = self.eval(node.value, inner)
         return out
 
@@ -252,8 +250,8 @@ class Expressions(Later):
             return target[key]
         if isinstance(target, dict) and isinstance(key, str | int):
             if str(key) not in target:
-                hint = did_you_mean(str(key), target) or ("it has " + ", ".join(target) if target else None)
-                raise self.mistake(codes.BAD_INDEX, node.key, f"there is no key {v.quoted(str(key))}", hint)
+                hint = did_you_mean(str(key), target) or (f"it has {_some_of(target)}" if target else None)
+                raise self.mistake(codes.BAD_INDEX, node.key, f"there is no key {v.brief(str(key))}", hint)
             return target[str(key)]
         return NOTHING
 
@@ -417,6 +415,7 @@ class Expressions(Later):
         names = [one.text for one in node.params]
 
         def run(*args: Any) -> Any:
+            self.steps -= 2
             inner = Scope(scope, scope.module)
             inner.values.update(zip(names, args, strict=False))
             return self.eval(node.body, inner)
@@ -461,6 +460,13 @@ def _merged(parts: list[Any]) -> tuple[Any, ...]:
     return tuple(out)
 
 
+def _some_of(names: Iterable[str]) -> str:
+    """The first names of many, for a hint."""
+    first = list(islice(names, _MOST_NAMED + 1))
+    return ", ".join(v.brief(one, 40)[1:-1] for one in first[:_MOST_NAMED]) + (", …" if first[_MOST_NAMED:] else "")
+
+
+_MOST_NAMED = 20
 _PER_CALL = {"networks": 20, "encoding": 10, "digests": 5, "times": 20, "patterns": 10}
 """Steps for a call of a function of a group, about what it takes; 2 for the others."""
 

@@ -87,7 +87,7 @@ def fits(found: v.Type, wanted: v.Type) -> bool:
 
 def bad_text(text: str, type_: v.Type, why: str) -> str:
     """The message for a text that is none of its type; the same from the checker and from the evaluation."""
-    return f"{v.quoted(text)} is no {v.show_type(type_)}: {why}"
+    return f"{v.brief(text)} is no {v.show_type(type_)}: {why}"
 
 
 def read_of(kind: str, text: str, path: str) -> Read:

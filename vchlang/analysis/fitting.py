@@ -109,7 +109,7 @@ class Fitting(Naming):
                 codes.WHERE_FAILED,
                 node,
                 said if isinstance(said, str) else f"{what} does not satisfy its `where`",
-                found=v.show(value) + (what[what.index(" (") :] if " (given" in what else ""),
+                found=v.brief(value) + (what[what.index(" (") :] if " (given" in what else ""),
                 labels=[_label(label, "this must hold")],
             )
 

@@ -19,7 +19,6 @@ from vchlang.analysis.places import check_places
 from vchlang.analysis.program import BindStep, Composition, HandleDecl, JoinStep, Where
 from vchlang.analysis.renames import check_renames
 from vchlang.analysis.requirements import check_requirements, parent_of
-from vchlang.analysis.segments import check_segments
 from vchlang.diagnostics import Report
 
 _STORAGE_ROLES = ("loader", "persistent", "non_persistent")
@@ -44,19 +43,26 @@ def check_composition(composition: Composition, roles: list[tuple[str, str, Wher
         _walk(handle, members.setdefault(handle.executor, {}), compute, out)
         handles.setdefault(handle.executor, []).append(handle)
     for executor, found in members.items():
-        _finish(executor, handles[executor], found, composition, out)
+        _finish(executor, handles, found, composition, out)
     _roles_joined(composition, members, roles, out)
     _waits(composition, members, out)
     check_order(composition, out)
     check_renames(composition, out)
-    check_segments(composition, out)
+    if any(one.kind == "segment" for one in composition.elements.values()) or _enters_segments(composition):
+        from vchlang.analysis.segments import check_segments  # most scripts have none
+
+        check_segments(composition, out)
     check_places(composition, out)
     joined = {executor: [(one.join, one.bind) for one in found.values()] for executor, found in members.items()}
     check_addresses(composition, joined, out)
-    check_requirements(composition, joined, out)
+    check_requirements(composition, joined, handles, out)
     _pools(composition, out)
     _checksums(composition, out)
     check_bounds(composition, out)
+
+
+def _enters_segments(composition: Composition) -> bool:
+    return any("segment" in step.body for handle in composition.handles for step in handle.steps)
 
 
 def _walk(
@@ -194,16 +200,17 @@ def _bind(step: BindStep, handle: HandleDecl, members: dict[tuple[str, str], _Me
 
 def _finish(
     executor: str,
-    handles: list[HandleDecl],
+    all_handles: dict[str, list[HandleDecl]],
     members: dict[tuple[str, str], _Member],
     composition: Composition,
     out: Report,
 ) -> None:
+    handles = all_handles[executor]
     partial = any(one.partial for one in handles) or any(
         one.join.kind == "storage" and one.join.role not in _STORAGE_ROLES for one in members.values()
     )
     if not partial:
-        _loaded(executor, handles, composition, out)
+        _loaded(executor, all_handles, composition, out)
     for member in members.values():
         join = member.join
         if member.bind is None and join.role != "container" and not partial:
@@ -230,8 +237,9 @@ def _loaders_in(handles: list[HandleDecl]) -> list[JoinStep]:
     return [step for one in handles for step in one.steps if isinstance(step, JoinStep) and step.role == "loader"]
 
 
-def _loaded(executor: str, handles: list[HandleDecl], composition: Composition, out: Report) -> None:
+def _loaded(executor: str, all_handles: dict[str, list[HandleDecl]], composition: Composition, out: Report) -> None:
     """Report an executor without a loader, or with one of its own and its parent's."""
+    handles = all_handles[executor]
     loaders = _loaders_in(handles)
     element = composition.elements.get(executor)
     parent = composition.elements.get(parent_of(executor, composition))
@@ -239,7 +247,7 @@ def _loaded(executor: str, handles: list[HandleDecl], composition: Composition, 
         if not loaders and (element is None or (element.verb != "adopt" and "parent" not in element.body)):
             _say(out, codes.NO_LOADER, handles[0].head, f"nothing is joined to `{executor}` as its loader")
         return
-    composed = [handle for handle in composition.handles if handle.executor == parent.address]
+    composed = all_handles.get(parent.address, [])
     theirs = _loaders_in(composed)
     if loaders and theirs:
         message = f"`{executor}` begins as a copy of `{parent.address}`, which has its loader already"
@@ -250,37 +258,27 @@ def _loaded(executor: str, handles: list[HandleDecl], composition: Composition, 
 
 
 def _mounts(members: dict[tuple[str, str], _Member], out: Report) -> None:
-    mounts: list[tuple[str, BindStep]] = []
+    mounts: dict[str, BindStep] = {}
     for member in members.values():
         bind = member.bind
         path = bind.body.get("at") if bind is not None else None
         if bind is None or not isinstance(path, str) or member.join.kind != "storage":
             continue
-        first = next((other for at, other in mounts if at == path), None)
-        if first is not None:
-            _say(
-                out,
-                codes.MOUNTED_TWICE,
-                bind.spans["at"],
-                f"`{first.address}` is mounted at {path} already",
-                first.spans["at"],
-                "first mounted here",
-            )
-            continue
-        mounts.append((path, bind))
-    for path, bind in mounts:
-        for above, other in mounts:
-            mode = other.body.get("mode")
-            read_only = isinstance(mode, v.VariantValue) and mode.case == "read_only"
-            if read_only and path != above and path.startswith(above.rstrip("/") + "/"):
-                _say(
-                    out,
-                    codes.MOUNT_UNDER_READ_ONLY,
-                    bind.spans["at"],
-                    f"{path} lies under {above}, which is read-only",
-                    other.spans.get("mode", other.spans["at"]),
-                    "read-only here",
-                )
+        first = mounts.setdefault(path, bind)
+        if first is not bind:
+            message = f"`{first.address}` is mounted at {path} already"
+            _say(out, codes.MOUNTED_TWICE, bind.spans["at"], message, first.spans["at"], "first mounted here")
+    for path, bind in mounts.items():
+        above = path
+        while above != "/":
+            above = above.rpartition("/")[0] or "/"
+            other = mounts.get(above)
+            mode = other.body.get("mode") if other is not None else None
+            if other is not None and isinstance(mode, v.VariantValue) and mode.case == "read_only":
+                message = f"{path} lies under {above}, which is read-only"
+                there = other.spans.get("mode", other.spans["at"])
+                _say(out, codes.MOUNT_UNDER_READ_ONLY, bind.spans["at"], message, there, "read-only here")
+                break
 
 
 def _nics(members: dict[tuple[str, str], _Member], out: Report) -> None:
@@ -383,6 +381,12 @@ def _waits(composition: Composition, members: dict[str, dict[tuple[str, str], _M
     # The last word on an executor's power is what it comes to.
     last = {one.executor: one for one in sorted(composition.powers, key=lambda one: one.order)}
     started = {executor for executor, one in last.items() if one.switch == "start"}
+    for executor in started - members.keys():
+        element = composition.elements.get(executor)
+        if element is not None and element.verb == "create" and "parent" not in element.body:
+            message = f"`{executor}` is composed by no handle, so there is nothing to start"
+            hint = f"write `handle {_written_name(executor)} {{ … }}`"
+            _say(out, codes.NO_LOADER, last[executor].where, message, hint=hint)
     runs_in: dict[str, list[str]] = {}
     for executor, found in members.items():
         for (address, _), member in found.items():

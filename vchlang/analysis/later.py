@@ -296,8 +296,7 @@ def is_shown(value: Any) -> bool:
 
 def shortly(value: Any) -> str:
     """A value as a message shows it, cut where it is long."""
-    shown = v.show(value)
-    return shown if len(shown) <= _WIDEST else shown[: _WIDEST - 1] + "…"
+    return v.brief(value, _WIDEST)
 
 
 _WIDEST = 160

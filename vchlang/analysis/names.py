@@ -52,7 +52,8 @@ class Names(TypeExpressions):
 
     base: of the top-level statement being read. late: where the expression just read asks for what only apply knows.
     narrowed: what the conditions around tell of names. broken: names that a statement with a syntax error declares.
-    probing: whether a `verify` is being read, where alone a condition may ask the world.
+    unread: the words of such statements.
+    positional: whether the loop just read goes over a list. probing: whether a `verify` is being read, where alone a condition may ask the world.
     """
 
     def __init__(self, source: str, path: str) -> None:
@@ -68,6 +69,7 @@ class Names(TypeExpressions):
         self.narrowed: list[list[Learnt]] = []
         self.late: Span | None = None
         self.probing = False
+        self.positional = False
         self.resolving: list[Symbol | TypeName | Component] = []
 
     def infer(self, node: Any, wanted: v.Type | None) -> v.Type:
@@ -124,6 +126,11 @@ class Names(TypeExpressions):
         scope[name.text] = symbol
         return symbol
 
+    def never_used(self, span: Span, what: str, name: str) -> None:
+        """Report a name that nothing asks for; a statement with a syntax error may have been what does."""
+        if name not in self.unread:
+            self.out.report(codes.UNUSED, span, f"the {what} `{name}` is never used")
+
     def lower(self, name: ast.Word) -> None:
         """Report a name of a value that begins like a type."""
         if name.text[:1].isupper():
@@ -152,7 +159,9 @@ class Names(TypeExpressions):
         if isinstance(symbol.node, ast.Param):
             self.declaration(symbol)
         elif isinstance(symbol.node, ast.Fn):
-            self.context = Context({})  # it sees what a component sees, and its parameters may be called as elements are
+            self.context = Context(
+                {}
+            )  # it sees what a component sees, and its parameters may be called as elements are
             self.function(symbol)
         else:
             symbol.declared = self.let_type(symbol.node)
@@ -252,7 +261,7 @@ class Names(TypeExpressions):
             self.typed[id(node)] = wanted
         for one in self.scopes.pop().values():
             if not one.used and not one.name.startswith("_"):
-                self.out.report(codes.UNUSED, one.span, f"the parameter `{one.name}` is never used")
+                self.never_used(one.span, "parameter", one.name)
         result = v.plain(wanted) if wanted is not None else self.sized(found, node.name)
         symbol.signature = Signature(params=tuple(fields), result=result, late=self.late is not None)
 
@@ -270,7 +279,6 @@ class Names(TypeExpressions):
     def declared_type(self, name: str) -> v.Type | None:
         component = self.components.get(name[:1].lower() + name[1:]) if name[:1].isupper() else None
         if component is not None:
-            component.used = True
             return self.component_type(component)
         found = self.types.get(name)
         if found is None:
@@ -299,7 +307,7 @@ class Names(TypeExpressions):
     # ---- conditions, loops, and what must be known -----------------------------------------------------------------
 
     def loop_types(self, source: Any) -> tuple[v.Type, v.Type]:
-        """Types of key and value of what is looped over."""
+        """Types of key and value of what is looped over; of a list and a range the key is the position."""
         late, self.late = self.late, None  # of the expression around a comprehension
         found = self.infer(source, None)
         self.static(source, "a loop")
@@ -307,6 +315,7 @@ class Names(TypeExpressions):
         if isinstance(opened(found), v.SecretOf):
             self.out.report(codes.SECRET_SINK, self.at(source), "how often a loop turns would tell of a secret")
             return v.ANY, v.ANY
+        self.positional = isinstance(unsecret(found), v.ListOf)
         match unsecret(found):
             case v.ListOf(item):
                 return v.INT, item
@@ -320,7 +329,7 @@ class Names(TypeExpressions):
             case v.Simple("anything"):
                 return v.ANY, v.ANY
             case _:
-                self.wrong(source, "a loop goes over", "a list, a map or a range", found)
+                self.wrong(source, "a loop goes over", "a list, a map or a range of whole numbers", found)
                 return v.ANY, v.ANY
 
     def condition(self, node: Any, what: str = "a condition") -> None:

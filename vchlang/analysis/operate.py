@@ -131,7 +131,7 @@ class Operating(Fitting):
             return NOTHING
         if word == "/" and type(left) is int and type(right) is int:
             quotient = abs(left) // abs(right)
-            return quotient if (left < 0) == (right < 0) else -quotient
+            return self.whole(quotient if (left < 0) == (right < 0) else -quotient, node)
         value = _MATH[word](left, right)
         if type(value) is float and not math.isfinite(value):
             raise self.mistake(codes.OVERFLOW, node, "the result is too large for a Float")

@@ -11,6 +11,8 @@ from vchlang.analysis.names import Names
 from vchlang.syntax import ast
 
 _COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">=", "in"})
+_RANGE_OF = "Range of "
+"""Begins the type of a range that is not of whole numbers: a value can be in it, and no loop goes over it."""
 
 
 class Operators(Names):
@@ -50,9 +52,13 @@ class Operators(Names):
             return self.either(node, wanted)
         if word == "..":
             left, right = self.infer(node.left, None), self.infer(node.right, None)
-            if v.ANY not in (left, right) and (left != right or left not in (v.INT, v.FLOAT, *v.UNITS)):
+            if left != v.ANY and left not in (v.INT, v.FLOAT, *v.UNITS):
+                self.wrong(node.left, "a range goes from", "a number or a unit", left)
+                return v.ANY
+            if v.ANY not in (left, right) and left != right:
                 self.wrong(node.right, f"a range from {a_type(left)} ends with", "the same", right)
-            return v.Simple("Range") if left in (v.INT, v.ANY) else v.ListOf(left)
+            one = left if left != v.ANY else right
+            return one if one == v.ANY else v.Simple("Range") if one == v.INT else v.Simple(_RANGE_OF + v.show_type(one))
         left = self.infer(node.left, None)
         right_wanted = left if isinstance(opened(left), v.VariantOf | v.TextsOf) or left in v.TEXTUAL else None
         if word == "in":
@@ -99,6 +105,9 @@ class Operators(Names):
             case v.Simple("Range"):
                 if left not in (v.INT, v.ANY):
                     self.wrong(node.left, "the range has", "whole numbers", left)
+            case v.Simple(name) if name.startswith(_RANGE_OF):
+                if not fits(left, v.Simple(name.removeprefix(_RANGE_OF))):
+                    self.wrong(node.left, "the range has", name.removeprefix(_RANGE_OF), left)
             case v.MapOf() | v.RecordOf():
                 if left not in (v.STRING, v.ANY, v.INT) and left not in v.TEXTUAL:
                     self.wrong(node.left, "keys are", "texts", left)

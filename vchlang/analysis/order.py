@@ -163,7 +163,7 @@ class _Steps:
         rules = element.body.get("rules", ())
         named = {one.address for one in v.leaves(rules) if isinstance(one, v.ElementRef)} if rules else set()
         needs = {self.there(one) for one in element.needs - named}
-        for value in element.body.values():
+        for value in element.body.values() if element.needs else ():
             needs |= self.facts(value)
         self.steps["element", element.address] = _Step(needs | self.later(element), element.head, (element.order,))
 
@@ -241,8 +241,9 @@ class _Steps:
         for handle in handles:
             needs |= self.later(handle)
             for step in handle.steps:
-                needs |= {self.there(one) for one in step.needs if one != element.address}
-                for value in step.body.values():
+                mentioned = step.needs - {element.address}
+                needs |= {self.there(one) for one in mentioned}
+                for value in step.body.values() if mentioned - {step.address} else ():
                     needs |= self.facts(value, besides=element.address)
                 if isinstance(step, JoinStep) and step.kind == "network":
                     roles.add(step.role)

@@ -33,7 +33,8 @@ class Symbol(msgspec.Struct, kw_only=True):
 
     type: what an expression with the name has; declared: the type as written, with the names of types in it.
     base and node: where it is declared. depth: of an element, the number of keys that its name carries.
-    optional: of an element, whether it stands under an `if`. late: known only after apply.
+    optional: of an element, whether it stands under an `if`. late: known only after apply. position: of a loop
+    variable, whether it is a position in a list, which moves when a neighbour goes.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Symbol(msgspec.Struct, kw_only=True):
     depth: int = 0
     optional: bool = False
     late: bool = False
+    position: bool = False
     used: bool = False
     verb: str = ""
     state: int = 0
@@ -86,7 +88,6 @@ class Component(msgspec.Struct, kw_only=True):
     clauses: dict[str, str] = {}
     static: dict[str, str] = {}
     outputs: dict[str, ast.Output] = {}
-    used: bool = False
     state: int = 0
 
 
@@ -292,7 +293,10 @@ class VerifyDecl(msgspec.Struct, kw_only=True):
 
 
 class Composition(msgspec.Struct, kw_only=True):
-    """All that one evaluation made, in the order written. `missing`: what must be read before it is whole."""
+    """All that one evaluation made, in the order written. `missing`: what must be read before it is whole.
+
+    steps: how many it took.
+    """
 
     elements: dict[str, ElementDecl]
     handles: list[HandleDecl]
@@ -302,6 +306,7 @@ class Composition(msgspec.Struct, kw_only=True):
     missing: tuple[Read, ...]
     diagnostics: tuple[Diagnostic, ...]
     verifies: list[VerifyDecl] = []
+    steps: int = 0
 
     @property
     def has_errors(self) -> bool:

@@ -19,18 +19,19 @@ SPAN = "@was"
 """Under this key an element's `spans` have the text of its `@was`."""
 _NAME = r"[a-z_][A-Za-z0-9_]*"
 _KEY = r'\[(?:"(?:[^"\\]|\\.)*"|[0-9]+)\]'
-_ADDRESS = re.compile(rf"{_NAME}(?:{_KEY})*(?:\.{_NAME}(?:{_KEY})*)*")
-_NUMBER = re.compile(r"\[([0-9]+)\]")
-_LAST = re.compile(rf"({_NAME})(?:{_KEY})*$")
+# Compiled at first use, which most runs have none of.
+_ADDRESS = rf"{_NAME}(?:{_KEY})*(?:\.{_NAME}(?:{_KEY})*)*"
+_NUMBER = r"\[([0-9]+)\]"
+_LAST = rf"({_NAME})(?:{_KEY})*$"
 
 
 def old_address(decorator: ast.Decorator) -> str | None:
     """The address that a `@was` names, written as addresses are; None where it has no such argument."""
     args = decorator.args or ()
     text = literal(args[0].value) if len(args) == 1 and args[0].name is None else None
-    if text is None or not _ADDRESS.fullmatch(text):
+    if text is None or not re.fullmatch(_ADDRESS, text):
         return None
-    return _NUMBER.sub(lambda key: f"[{v.quoted(key[1])}]", text)
+    return re.sub(_NUMBER, lambda key: f"[{v.quoted(key[1])}]", text)
 
 
 def wrong_was(decorator: ast.Decorator) -> str | None:
@@ -45,7 +46,7 @@ def wrong_was(decorator: ast.Decorator) -> str | None:
 
 def label_of(address: str) -> str:
     """The name of an element in its own statement: `nfs` of `site.disks.nfs["a"]`."""
-    found = _LAST.search(address)
+    found = re.search(_LAST, address)
     return found[1] if found is not None else address
 
 

@@ -7,6 +7,8 @@ membership that names its adapter hangs on that one.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from vchlang import codes
 from vchlang import values as v
 from vchlang.analysis.findings import say
@@ -19,16 +21,15 @@ OF_THE_WHOLE = ("arch", "abi")
 """What an executor has one of. Of adapters and NICs it may have several."""
 
 
-def joined_to(executor: str, composition: Composition) -> list[JoinStep]:
-    """The joins of an executor's handles, those of the template that it begins as a copy of before its own."""
-    by_executor: dict[str, list[HandleDecl]] = {}
-    for handle in composition.handles:
-        by_executor.setdefault(handle.executor, []).append(handle)
-    out: list[JoinStep] = []
-    for address in (parent_of(executor, composition), executor):
-        handles = sorted(by_executor.get(address, ()), key=lambda one: one.order) if address else []
-        out += [step for handle in handles for step in handle.steps if isinstance(step, JoinStep)]
-    return out
+def inherited_by(
+    executor: str, composition: Composition, handles: Mapping[str, Sequence[HandleDecl]]
+) -> list[JoinStep]:
+    """The joins of the template that an executor begins as a copy of; none where it begins as nothing.
+
+    handles: of each executor.
+    """
+    composed = handles.get(parent_of(executor, composition), ())
+    return [step for handle in composed for step in handle.steps if isinstance(step, JoinStep)]
 
 
 def parent_of(executor: str, composition: Composition) -> str:
@@ -46,7 +47,10 @@ def texts_of(composition: Composition, join: JoinStep, name: str) -> dict[str, s
 
 
 def check_requirements(
-    composition: Composition, members: dict[str, list[tuple[JoinStep, BindStep | None]]], out: Report
+    composition: Composition,
+    members: dict[str, list[tuple[JoinStep, BindStep | None]]],
+    handles: Mapping[str, Sequence[HandleDecl]],
+    out: Report,
 ) -> None:
     """Report requirements that contradict each other, or what is joined; each at the join that brought it."""
     for executor, joined in members.items():
@@ -54,10 +58,9 @@ def check_requirements(
         needing = [one for one in own if texts_of(composition, one, "requires")]
         if not needing:
             continue
-        inherited = joined_to(parent_of(executor, composition), composition) if parent_of(executor, composition) else []
         for join in needing:
             _adapter(join, composition, out)
-        _whole([*inherited, *own], set(map(id, own)), composition, out)
+        _whole([*inherited_by(executor, composition, handles), *own], set(map(id, own)), composition, out)
 
 
 def _adapter(join: JoinStep, composition: Composition, out: Report) -> None:

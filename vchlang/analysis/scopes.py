@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from vchlang import codes
 from vchlang import values as v
-from vchlang.analysis.budget import MAX_DEPTH, MAX_STEPS, Budget
+from vchlang.analysis.budget import MAX_DEPTH, MAX_MISTAKES, MAX_STEPS, Budget
 from vchlang.analysis.builtins import MAX_ITEMS, MAX_TEXT
 from vchlang.analysis.given import from_data, from_text
 from vchlang.analysis.program import Component, Given, Inputs, Parameters, Program, Read, Where
@@ -174,6 +174,8 @@ class Naming(Budget):
             labels = [*more.pop("labels", ()), Label(source=head.source, span=head.span, text=words)]
             more["labels"] = labels
         self.module.out.report(code, self.span(node), message, **more)
+        if self.module.out.count > MAX_MISTAKES:
+            raise Limit
 
     def limit(self, code: Any, node: Any, message: str) -> None:
         self.report(code, node, message)
@@ -431,7 +433,7 @@ class Naming(Budget):
             else:
                 value = from_text(given.text, plain) if given.text is not None else from_data(given.value, plain)
         except ValueError as problem:
-            shown = v.quoted(given.text) if given.text is not None else v.show(given.value)
+            shown = v.brief(given.text if given.text is not None else given.value)
             self.report(
                 codes.BAD_PARAMETER,
                 node.name,

@@ -58,7 +58,7 @@ EXIT_CODES: dict[int, str] = {
     REFUSED: "refused: a foreign owner, a lock that is held, not confirmed, protected, a store that cannot be written",
     UNREACHABLE: "the platform is not reachable, or refused the login",
     STALE: "the saved plan is stale",
-    CHANGES: "there are changes, with `--exit-code`",
+    CHANGES: "there are changes, with `--exit-code` or `fmt --check`",
     INTERRUPTED: "interrupted; everything done so far is saved",
 }
 

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping
 from typing import TextIO
 
-_CONTROL = re.compile(
+_CONTROL = (
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
 )
 _STYLES = {
@@ -43,7 +43,7 @@ _COLORS = {
 
 def safe(text: str) -> str:
     """A text with its control characters escaped; only line ends and tabs stay."""
-    return _CONTROL.sub(_escaped, text) if not text.isascii() or not text.isprintable() else text
+    return re.sub(_CONTROL, _escaped, text) if not text.isascii() or not text.isprintable() else text
 
 
 def one_line(text: str) -> str:

@@ -12,7 +12,7 @@ from vchlang.cli.planning import in_order, not_granted
 from vchlang.cli.refusal import DONE, MISTAKES
 from vchlang.cli.show_diagnostics import Sources, as_json, github_of, show, summary
 from vchlang.cli.target import Setting, setting, under_manifest
-from vchlang.diagnostics import Diagnostic, has_errors
+from vchlang.diagnostics import Diagnostic, Severity, has_errors
 from vchlang.project import find
 from vchlang.system import Machine
 
@@ -26,6 +26,8 @@ COMMAND = Command(
     most=1 << 30,
     examples=("vch validate examples/seed.vch", "vch validate --format github"),
 )
+
+_MOST_SHOWN = 100
 
 
 def run(given: Given, terminal: Terminal, machine: Machine) -> int:
@@ -50,10 +52,12 @@ def run(given: Given, terminal: Terminal, machine: Machine) -> int:
             for one, sources in found:
                 terminal.out(github_of(one, sources))
         case _:
-            for one, sources in found[:100]:
+            if len(found) > _MOST_SHOWN:  # no warning takes the place of an error
+                found.sort(key=lambda one: one[0].severity is not Severity.ERROR)
+            for one, sources in found[:_MOST_SHOWN]:
                 show([one], sources, terminal)
-            if len(found) > 100:
-                terminal.err(f"… and {len(found) - 100} more; --format json has them all\n")
+            if len(found) > _MOST_SHOWN:
+                terminal.err(f"… and {len(found) - _MOST_SHOWN} more; --format json has them all\n")
     if diagnostics:
         terminal.err(summary(diagnostics, count))
     elif given.one("format", "text") == "text":

@@ -38,7 +38,6 @@ from vchlang.analysis.program import (
     WaitDecl,
     Where,
 )
-from vchlang.analysis.segments import where_of
 from vchlang.diagnostics import Code, Label, Report
 from vchlang.kinds.schema import KINDS
 from vchlang.kinds.world import Absent, Capabilities, Commit, Finding, Observation, Present, Query, Unknown, object_key
@@ -705,6 +704,8 @@ class _Builder:
 
     def rule_steps(self, element: ElementDecl, rules: list[Any]) -> tuple[Substep, ...]:
         """The rules of a new segment, each with its line."""
+        from vchlang.analysis.segments import where_of  # most plans have no segments
+
         return tuple(
             Substep(text=shown(rule, self.segments()), mark="+", line=self.line(where_of(element, place)))
             for place, rule in enumerate(rules)

@@ -25,6 +25,7 @@ from vchlang import codes
 from vchlang import values as v
 from vchlang.analysis.order import COMPOSED, Part, StepName, parts_of
 from vchlang.analysis.program import BindStep, ElementDecl, HandleDecl, JoinStep, PowerDecl
+from vchlang.analysis.requirements import inherited_by
 from vchlang.kinds.world import Absent, Present
 from vchlang.plan.compare import commit_changes, commit_steps, reasons_of
 from vchlang.plan.keep import kept
@@ -180,7 +181,8 @@ class Executors:
         builder = self.builder
         address = element.address
         handles = part.handles
-        notes, implied = kept(element, whole.joins, whole.binds, builder.composition, builder.capabilities, self.say)
+        inherited = inherited_by(address, builder.composition, builder.handles)
+        notes, implied = kept(whole.joins, whole.binds, inherited, builder.composition, builder.capabilities, self.say)
         notes = (*notes, *self.addresses(element, whole))
         name: StepName = ("commit", address) if last else ("commit", address, f"part {number}")
         needs: set[StepName] = {("element", address), *state.done}

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from vchlang import codes
 from vchlang import values as v
-from vchlang.analysis.program import BindStep, Composition, ElementDecl, JoinStep, Where
-from vchlang.analysis.requirements import ANY, joined_to, parent_of, texts_of
+from vchlang.analysis.program import BindStep, Composition, JoinStep, Where
+from vchlang.analysis.requirements import ANY, texts_of
 from vchlang.kinds.world import Capabilities
 
 _OF_TASKS = {"limits": "limits of a task", "tls": "tls"}
@@ -19,15 +19,16 @@ _OF_TASKS = {"limits": "limits of a task", "tls": "tls"}
 
 
 def kept(
-    element: ElementDecl,
     joins: list[JoinStep],
     binds: dict[tuple[str, str], BindStep],
+    inherited: list[JoinStep],
     composition: Composition,
     capabilities: Capabilities,
     say: Callable[..., None],
 ) -> tuple[tuple[str, ...], dict[tuple[str, str], str]]:
     """Notes on the levels of an executor's promises, and what the driver adds to each membership.
 
+    inherited: the joins of the template that it begins as a copy of.
     say: reports a diagnostic, as `say(code, where, message, hint=…)`.
     """
     promises: dict[str, dict[str, None]] = {}
@@ -48,7 +49,7 @@ def kept(
             else:
                 promises.setdefault(level, {})[promise] = None
     notes = tuple(f"{', '.join(names)}: kept by {level}" for level, names in promises.items())
-    return notes, _requirements(element, joins, composition, capabilities, say)
+    return notes, _requirements(joins, inherited, composition, capabilities, say)
 
 
 def _promises(step: JoinStep | BindStep) -> list[tuple[str, Where]]:
@@ -69,8 +70,8 @@ def _promises(step: JoinStep | BindStep) -> list[tuple[str, Where]]:
 
 
 def _requirements(
-    element: ElementDecl,
     joins: list[JoinStep],
+    inherited: list[JoinStep],
     composition: Composition,
     capabilities: Capabilities,
     say: Callable[..., None],
@@ -78,8 +79,7 @@ def _requirements(
     """Check that what each joined storage requires is provided; what of it the driver provides, by membership."""
     storages = [one for one in joins if one.kind == "storage"]
     offered: dict[str, list[tuple[str, str]]] = {}
-    # An executor that begins as a copy of a template has what that is made of.
-    for join in (*joined_to(parent_of(element.address, composition), composition), *storages):
+    for join in (*inherited, *storages):
         for name, value in texts_of(composition, join, "provides").items():
             offered.setdefault(name, []).append((value, join.address))
     implied: dict[tuple[str, str], str] = {}

@@ -107,9 +107,9 @@ def _plain(value: Any, what: str) -> Any:
                 size += sum(len(key) for key in one)
                 return {key: plain(part, depth + 1) for key, part in one.items()}
             case v.Range():
-                raise Mistake("wrong-type", f"`{what}` does not write {v.show(one)}; `range` makes a list of it")
+                raise Mistake("wrong-type", f"`{what}` does not write {v.brief(one)}; `range` makes a list of it")
             case _:
-                raise Mistake("wrong-type", f"`{what}` writes texts, numbers, lists and maps, not {v.show(one)}")
+                raise Mistake("wrong-type", f"`{what}` writes texts, numbers, lists and maps, not {v.brief(one)}")
 
     return plain(value, 0)
 

@@ -35,7 +35,7 @@ def len_(value: Any) -> int:
         return len(value)
     if isinstance(value, v.Range):
         return max(0, int(value.high) - int(value.low) + 1)
-    raise Mistake("wrong-type", f"`len` takes a text, a list or a map, not {v.show(value)}")
+    raise Mistake("wrong-type", f"`len` takes a text, a list or a map, not {v.brief(value)}")
 
 
 @_list(v.BOOL, 'contains([1, 2], 2) and contains("abc", "b")', ("in", v.ANY), ("what", v.ANY))
@@ -66,7 +66,7 @@ def _place(whole: Any, what: Any, name: str) -> int | None:
         at = whole.find(what)
         return at if at >= 0 else None
     if not isinstance(whole, list):
-        raise Mistake("wrong-type", f"`{name}` does not look into {v.show(whole)}")
+        raise Mistake("wrong-type", f"`{name}` does not look into {v.brief(whole)}")
     wanted = same_key(what)
     return next((at for at, one in enumerate(whole) if same_key(one) == wanted), None)
 

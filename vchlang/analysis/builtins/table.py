@@ -308,8 +308,7 @@ def _guarded(run: Callable[..., Any], name: str, params: tuple[tuple[str, v.Type
                 why = v.text_mistake(value, type_) if isinstance(value, str) and type_ in v.TEXTUAL else None
                 if why is not None:
                     raise Misfit("bad-text", bad_text(value, type_, why))
-                said = v.show(value)
-                said = said if len(said) <= 60 else said[:57] + "…"
+                said = v.brief(value, 60)
                 raise Misfit("wrong-type", f"`{param}` of `{name}` takes {shown(type_)}, not {said}")
         return run(*args)
 
@@ -402,7 +401,7 @@ def as_key(value: Any) -> str:
         return value
     if type(value) is int:
         return str(value)
-    raise Mistake("wrong-type", f"a key is a text or a whole number, not {v.show(value)}")
+    raise Mistake("wrong-type", f"a key is a text or a whole number, not {v.brief(value)}")
 
 
 def is_open(value: Any) -> bool:
@@ -416,7 +415,7 @@ def holds(value: Any) -> bool:
         return value
     if is_open(value):
         return False
-    raise Mistake("wrong-type", f"the function gives true or false, not {v.show(value)}")
+    raise Mistake("wrong-type", f"the function gives true or false, not {v.brief(value)}")
 
 
 def same_key(value: Any) -> Any:
