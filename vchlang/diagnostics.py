@@ -59,14 +59,14 @@ class Diagnostic(msgspec.Struct, frozen=True, kw_only=True):
     fix: Fix | None = None
 
 
+_MOST_COMPARED = 30_000
+_LONGEST_COMPARED = 80
+
+
 class _Spelling:
     """How many choices are still compared with misspelt words; a report begins anew. Hints cost no more than that."""
 
-    left = 0
-
-
-_MOST_COMPARED = 30_000
-_LONGEST_COMPARED = 80
+    left = _MOST_COMPARED
 
 
 class Report:

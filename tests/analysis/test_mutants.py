@@ -6,14 +6,15 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
-from tests.analysis import test_limits, test_properties
+from tests.analysis import test_properties
 from tests.cases import check, read
 from tests.front import ROOT
 from vchlang import values as v
-from vchlang.analysis import budget, express, typenames
+from vchlang.analysis import budget
 from vchlang.analysis.budget import Budget
 from vchlang.analysis.evaluate import Evaluator
 from vchlang.analysis.express import Expressions
@@ -21,6 +22,7 @@ from vchlang.analysis.fitting import Fitting
 from vchlang.analysis.operate import Operating
 from vchlang.analysis.scopes import Frame, Naming
 from vchlang.analysis.typenames import TypeExpressions
+from vchlang.syntax import ast
 
 
 def case(file: str, title: str) -> None:
@@ -36,8 +38,6 @@ def holds(name: str) -> None:
     """A property, on the same programs each time and without shrinking what fails."""
     test = getattr(test_properties, name)
     old = test._hypothesis_internal_use_settings
-    from hypothesis import Phase
-
     test._hypothesis_internal_use_settings = settings(
         deadline=None, max_examples=40, derandomize=True, database=None, phases=(Phase.generate,)
     )
@@ -78,7 +78,6 @@ def test_parts_that_are_counted_once_are_noticed(monkeypatch: pytest.MonkeyPatch
 def test_types_that_are_not_counted_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     title = "A type has no more parts than anybody could look at"
     noticed(lambda: limit(title), monkeypatch, (TypeExpressions, "sized", lambda self, type_, node: type_))
-    assert typenames.MAX_PARTS < 10**5
 
 
 def test_plans_that_are_not_counted_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,9 +95,7 @@ def test_room_without_an_end_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None
         self.room = budget.MAX_ROOM
         right(self, value, node)
 
-    noticed(
-        lambda: limit("Texts and lists take room, whoever still has them"), monkeypatch, (Budget, "weigh", wrong)
-    )
+    noticed(lambda: limit("Texts and lists take room, whoever still has them"), monkeypatch, (Budget, "weigh", wrong))
 
 
 def test_turns_that_cost_nothing_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,9 +109,7 @@ def test_levels_without_an_end_are_noticed(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_numbers_without_an_end_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    noticed(
-        lambda: limit("A result of 64 bits"), monkeypatch, (Operating, "whole", lambda self, number, node: number)
-    )
+    noticed(lambda: limit("A result of 64 bits"), monkeypatch, (Operating, "whole", lambda self, number, node: number))
 
 
 def test_messages_without_an_end_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,23 +118,6 @@ def test_messages_without_an_end_are_noticed(monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch,
         (v, "brief", lambda value, most=80: v.show(value)),
     )
-
-
-def test_a_text_without_an_end_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    noticed(
-        lambda: test_limits.test_limit("doubling"),
-        monkeypatch,
-        (express, "MAX_TEXT", 2**30),
-        (budget, "MAX_ROOM", 0),  # so that the mutant ends in little memory, with another message
-        (Budget, "limit", lambda self, code, node, message: None),
-        (Naming, "limit", _silent),
-    )
-
-
-def _silent(self: Naming, code: Any, node: Any, message: str) -> None:
-    from vchlang.analysis.scopes import Limit
-
-    raise Limit
 
 
 # ---- meaning -------------------------------------------------------------------------------------------------------
@@ -172,10 +150,14 @@ def test_null_that_is_no_default_is_noticed(monkeypatch: pytest.MonkeyPatch) -> 
     right = Naming.argument
 
     def wrong(self: Naming, what: Any, scope: Any) -> Any:
-        _, value = self.given_to(what) if what.node is not None or what.entries else (None, 0)
-        return right(self, what, scope) if value is not None else None
+        written = [one.name.text for one in what.entries if isinstance(one, ast.Field)]
+        if what.field.name in written and what.field.default is not None:
+            what.field = msgspec.structs.replace(what.field, default=None)
+        return right(self, what, scope)
 
-    noticed(lambda: case("components.md", "Null is as if it were not given"), monkeypatch, (Naming, "argument", wrong))
+    noticed(
+        lambda: holds("test_an_instance_is_what_is_written_in_its_component"), monkeypatch, (Naming, "argument", wrong)
+    )
 
 
 def test_a_key_that_is_lost_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,30 +165,19 @@ def test_a_key_that_is_lost_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def wrong(self: Expressions, node: Any, scope: Any) -> Any:
         found = right(self, node, scope)
-        return found.lower().replace("ü", "u") if isinstance(found, str) else found
+        return found[:1] if isinstance(node, ast.Name) and isinstance(found, str) else found
 
-    noticed(
-        lambda: holds("test_a_loop_is_its_turns"), monkeypatch, (Expressions, "key", _in_loops(wrong, right))
-    )
-
-
-def _in_loops(wrong: Any, right: Any) -> Any:
-    from vchlang.syntax import ast
-
-    return lambda self, node, scope: (wrong if isinstance(node, ast.Name) else right)(self, node, scope)
+    noticed(lambda: holds("test_a_loop_is_its_turns"), monkeypatch, (Expressions, "key", wrong))
 
 
 def test_chance_in_a_plan_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = Evaluator.declare
+    right = Evaluator.decorations
 
-    def wrong(self: Evaluator, node: Any, item: Any) -> Any:
-        found = right(self, node, item)
-        if found is not None and random.random() < 0.5:
-            item.statement = item.statement
-            self.addresses[item.order] = found + "2"
-        return found
+    def wrong(self: Evaluator, item: Any) -> Any:
+        protect, retain, after = right(self, item)
+        return protect or random.random() < 0.5, retain, after
 
-    noticed(lambda: holds("test_equal_inputs_give_byte_equal_plans"), monkeypatch, (Evaluator, "declare", wrong))
+    noticed(lambda: holds("test_equal_inputs_give_byte_equal_plans"), monkeypatch, (Evaluator, "decorations", wrong))
 
 
 def test_an_order_that_matters_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,20 +189,16 @@ def test_an_order_that_matters_is_noticed(monkeypatch: pytest.MonkeyPatch) -> No
         late = symbol is not None and symbol.what in ("let", "param") and symbol.base > self.base
         return found + 1 if late and type(found) is int else found
 
-    noticed(
-        lambda: holds("test_the_order_of_statements_changes_nothing"), monkeypatch, (Naming, "top_level", wrong)
-    )
+    noticed(lambda: holds("test_the_order_of_statements_changes_nothing"), monkeypatch, (Naming, "top_level", wrong))
 
 
 def test_a_secret_that_is_shown_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(v.Secret, "__repr__", lambda self: str(self.value))
-    noticed(
-        lambda: None if True else None, monkeypatch
-    ) if False else None
     right = v.show
-    monkeypatch.setattr(v, "show", lambda value: str(value.value) if isinstance(value, v.Secret) else right(value))
-    with pytest.raises((AssertionError, ExceptionGroup)):
-        holds("test_no_secret_is_shown_or_stored")
+
+    def wrong(value: Any) -> str:
+        return str(value.value) if isinstance(value, v.Secret) else right(value)
+
+    noticed(lambda: holds("test_no_secret_is_shown_or_stored"), monkeypatch, (v, "show", wrong))
 
 
 def test_types_that_are_not_kept_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

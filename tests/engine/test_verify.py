@@ -244,7 +244,7 @@ let plus = 40
         "filter(words, long) == []",
         "map(words, w => '${w}!')[0] == 'ds:!'".replace("'${w}!'", '"${w}!"'),
         "[for w in words if len(w) > 0: w] == ['ds:', 'd', 'infra']",
-        "{for i, w in words if w != '': w: i} == {'ds:': 0, d: 1, infra: 2}",
+        "{for i, w in words if w != '': w: i} == {'ds:': 0, d: 2, infra: 3}",
         "table.n == 12 and table.list[1] == 'y' and table['url'] == x",
         "(if len(x) > 3 then [...words, 'z'] else [])[4] == 'z'",
         "(if x == 'q' then 1 else len(x)) == 12",

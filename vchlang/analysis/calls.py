@@ -184,7 +184,6 @@ class Calls(Operators):
                     self.infer(arg.value, None)
             return v.ANY
         types: list[v.Type] = []
-        secret = False
         for position, arg in enumerate(node.args):
             if arg.name is not None:
                 self.out.report(
@@ -211,7 +210,6 @@ class Calls(Operators):
                 # How long it is may be known. Else apply could not work it out: plans have texts, not calls.
                 if builtin.name != "len":
                     self.out.report(codes.SECRET_SINK, self.at(arg.value), f"`{builtin.name}` takes no secret")
-                    secret = True
                 found = found.inner
             if not self.listlike(found, wanted):
                 self.fit(found, wanted, arg.value, f"`{name}`")
@@ -223,8 +221,7 @@ class Calls(Operators):
             )
         elif builtin.reads and not builtin.probe:
             self.read(node, builtin)
-        result = builtin.result if not callable(builtin.result) else builtin.result(types)
-        return v.SecretOf(result) if secret else result
+        return builtin.result if not callable(builtin.result) else builtin.result(types)
 
     def listlike(self, found: v.Type, wanted: v.Type) -> bool:
         return (

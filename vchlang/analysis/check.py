@@ -25,7 +25,7 @@ from vchlang.analysis.budget import MAX_MISTAKES
 from vchlang.analysis.components import NO_KIND, Components
 from vchlang.analysis.fit import Learnt, holds_secret, learnt, literal, opened
 from vchlang.analysis.program import Component, Import, Package, Program, Symbol, TypeName, Unreadable
-from vchlang.analysis.renames import wrong_was
+from vchlang.analysis.renames import was_text, wrong_was
 from vchlang.diagnostics import Report, did_you_mean
 from vchlang.kinds.schema import KINDS
 from vchlang.syntax import ast
@@ -270,6 +270,7 @@ class _Checker(Components):
         for name in self.components:
             if (type_ := self.types.get(v.type_name(name))) is not None:
                 message = f"`{type_.name}` is the type of the component `{name}` already"
+                type_.used = True
                 self.out.report(
                     codes.DUPLICATE_NAME, type_.span, message, labels=[(self.spans[name], "the component")]
                 )
@@ -399,8 +400,14 @@ class _Checker(Components):
 
     def decorators(self, statement: ast.Statement, where: str) -> None:
         node = statement.node
+        seen: dict[str, Span] = {}
         for one in statement.decorators:
             name = one.name.text
+            if name in seen and name != "after":
+                labels = [(seen[name], "first here")]
+                self.out.report(codes.DUPLICATE_FIELD, self.at(one), f"`@{name}` is written twice", labels=labels)
+                continue
+            seen[name] = self.at(one)
             if name not in _DECORATORS:
                 self.out.report(
                     codes.UNKNOWN_DECORATOR,
@@ -414,6 +421,9 @@ class _Checker(Components):
             elif name == "after":
                 if not isinstance(node, _DECORATED):
                     self.out.report(codes.MISPLACED, self.at(one), "`@after` stands before an element or a step")
+                elif not one.args:
+                    said = "`@after` names what comes first: `@after(logs)`"
+                    self.out.report(codes.WRONG_ARGUMENTS, self.at(one), said)
                 for arg in one.args or ():
                     found = self.infer(arg.value, None)
                     if found != v.ANY and not isinstance(opened(found), v.KindOf | v.InstanceOf):
@@ -423,6 +433,10 @@ class _Checker(Components):
             elif name == "was":
                 if (wrong := wrong_was(one)) is not None:
                     self.out.report(codes.BAD_RENAME, self.at(one), wrong)
+                elif (text := was_text(one)) is not None:
+                    self.late = None
+                    self.value(text, v.STRING, "`@was`")
+                    self.static(text, "an old address")
             elif one.args:
                 self.out.report(codes.WRONG_ARGUMENTS, self.at(one), f"`@{name}` takes nothing in parentheses")
 

@@ -11,12 +11,13 @@ out their fields and the handles. So a name may stand before its declaration, an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vchlang import codes
 from vchlang import values as v
 from vchlang.analysis.budget import MAX_MISTAKES, MAX_STEPS
-from vchlang.analysis.express import Expressions, name_loop
+from vchlang.analysis.connections import Connections
+from vchlang.analysis.express import name_loop
 from vchlang.analysis.fit import opened
 from vchlang.analysis.handles import check_composition
 from vchlang.analysis.program import (
@@ -35,10 +36,9 @@ from vchlang.analysis.program import (
     Where,
 )
 from vchlang.analysis.renames import SPAN as WAS
-from vchlang.analysis.renames import old_address
+from vchlang.analysis.renames import no_address, old_address, was_text
 from vchlang.analysis.scopes import NOTHING, Argument, Frame, Known, Limit, Scope
-from vchlang.analysis.steps import PEERS, TRAFFIC
-from vchlang.diagnostics import Diagnostic, Label, Severity, did_you_mean, has_errors
+from vchlang.diagnostics import Diagnostic, Severity, did_you_mean, has_errors
 from vchlang.kinds.schema import KINDS, Param, Verb
 from vchlang.syntax import ast
 from vchlang.text import Span
@@ -48,10 +48,6 @@ MAX_NESTING = 30
 MAX_ELEMENTS = 15_000
 _PER_STATEMENT, _PER_INSTANCE, _PER_RULE, _PER_SAMPLE = 6, 16, 30, 200
 """Steps for a statement of the second pass, for a frame, a rule, and an evaluation: about what they take."""
-
-if TYPE_CHECKING:
-    from vchlang.analysis.segments import Reach
-
 
 _OF_VALUES = frozenset({codes.ASSERT_FAILED.slug, codes.WHERE_FAILED.slug, codes.NO_SECRET.slug})
 """What an instance of nothing known may not say: its defaults alone need not make sense together."""
@@ -96,7 +92,7 @@ class Item:
         self.waits = waits
 
 
-class Evaluator(Expressions):
+class Evaluator(Connections):
     """One evaluation; `run` gives its composition. Tests and the like go on with its names afterwards."""
 
     def __init__(self, program: Program, parameters: Parameters, inputs: Inputs) -> None:
@@ -106,12 +102,9 @@ class Evaluator(Expressions):
         self.addresses: dict[int, str] = {}
         self.declared: dict[str, Item] = {}
         self.partial = False
-        self.out: Composition | None = None
         self.carrying = not program.has_errors and any(
             "verify" in one.parsed.source.text for one in self.programs.values()
         )
-        self.reach: Reach | None = None
-        self.ways: dict[int, tuple[Any, list[Any]]] = {}
 
     # ---- the whole -------------------------------------------------------------------------------------------------
 
@@ -440,9 +433,8 @@ class Evaluator(Expressions):
         frame.retain = outer.retain or "retain" in decorators
         if outer.was != outer.prefix:
             frame.was, frame.was_said = outer.was + address[len(outer.prefix) :] + ".", outer.was_said
-        if "was" in decorators and (old := old_address(decorators["was"])) is not None and decorators["was"].args:
-            frame.was = outer.was + old + "."
-            frame.was_said = self.where(decorators["was"].args[0].value)
+        if "was" in decorators and (old := self.old(decorators["was"], item.scope)) is not None:
+            frame.was, frame.was_said = outer.was + old[0] + ".", old[1]
         frame.after = outer.after  # `@after` of the instance itself is added when all elements are known
         outer.inner.append(frame)
         self.frames[address] = frame
@@ -531,13 +523,25 @@ class Evaluator(Expressions):
         """The old address of an element, and where it stands; empty without one."""
         frame = item.scope.frame
         for one in item.statement.decorators:
-            if one.name.text == "was" and (old := old_address(one)) is not None and one.args:
-                spans[WAS] = self.where(one.args[0].value)
-                return frame.was + old
+            if one.name.text == "was" and (old := self.old(one, item.scope)) is not None:
+                spans[WAS] = old[1]
+                return frame.was + old[0]
         if frame.was != frame.prefix and frame.was_said is not None:
             spans[WAS] = frame.was_said
             return frame.was + address[len(frame.prefix) :]
         return ""
+
+    def old(self, one: ast.Decorator, scope: Scope) -> tuple[str, Where] | None:
+        """The address that a `@was` names, and where; None where it names none, and the mistake is reported."""
+        written = was_text(one)
+        text = self.quiet(written, scope) if written is not None else None
+        if not isinstance(text, str):
+            return None
+        address = old_address(text)
+        if address is None:
+            self.report(codes.BAD_RENAME, one, no_address(text))
+            return None
+        return address, self.where(written)
 
     def decorations(self, item: Item) -> tuple[bool, bool, set[str]]:
         if not item.statement.decorators:
@@ -612,47 +616,6 @@ class Evaluator(Expressions):
         while isinstance(found, ast.If):
             found = self.branch(found, scope)
         return found
-
-    def traffic(self, node: Any, scope: Scope) -> Any:
-        """Which connections a rule speaks of: a case with the ports, as numbers and ranges."""
-        callee = node.callee if isinstance(node, ast.Call) else node
-        word = callee.text if isinstance(callee, ast.Name) else ""
-        if word not in TRAFFIC:
-            return NOTHING
-        if not isinstance(node, ast.Call) or not node.args:
-            return v.VariantValue(word)
-        ports: list[Any] = []
-        for arg in node.args:
-            value = self.quiet(arg.value, scope)
-            self.settled(value, arg.value, "a port")
-            known = value if isinstance(value, list) else [value]
-            ports += [_ports(one) for one in known]
-        return v.VariantValue(word, {"ports": ports})
-
-    def end_of(self, node: Any, scope: Scope) -> Any:
-        """An end of a connection: a segment or an executor, any or outside."""
-        if isinstance(node, ast.Name) and node.text in PEERS and self.lookup(node.text, scope) is NOTHING:
-            return v.VariantValue(node.text)
-        return self.quiet(node, scope)
-
-    def peer_of(self, node: Any, scope: Scope) -> Any:
-        """The other end of a rule, which is no executor."""
-        found = self.end_of(node, scope)
-        return NOTHING if isinstance(found, v.ElementRef) and found.kind != "segment" else found
-
-    def reachable(self, node: ast.Call, scope: Scope) -> Any:
-        ends = [self.end_of(arg.value, scope) for arg in node.args]
-        if len(ends) != 2 or self.out is None or any(isinstance(one, v.Unknown) or one is None for one in ends):
-            return NOTHING
-        if self.reach is None:
-            from vchlang.analysis.segments import Reach  # most scripts have no segments
-
-            self.reach = Reach(self.out)
-        if not self.reach.settled:
-            return NOTHING
-        way = self.reach.reachable(*ends)
-        self.ways[id(node)] = way, ends
-        return way is not None
 
     def body(
         self, verb: Verb, node: ast.Record | None, scope: Scope, body: dict[str, Any], spans: dict[str, Where]
@@ -898,44 +861,6 @@ class Evaluator(Expressions):
             message = said if isinstance(said, str) else "this does not hold"
             hints, labels = self.paths(node.condition)
             self.report(codes.ASSERT_FAILED, node.condition, message, hints=hints, labels=labels)
-
-    def paths(self, condition: Any) -> tuple[list[str], list[Label]]:
-        """What `reachable` found on the way to an assert that failed: the connection, and the rules that allow it."""
-        hints: list[str] = []
-        labels: list[Label] = []
-        for call in calls_in(condition, "reachable"):
-            found = self.ways.get(id(call))
-            if found is None or self.reach is None:
-                continue
-            way, ends = found
-            if way is None:
-                hints.append(self.reach.reason(*ends))
-                continue
-            hints.append(str(way))
-            labels += way.labels
-        return hints, labels
-
-
-def _ports(value: Any) -> Any:
-    """A port or a range of ports as a rule has it."""
-    if isinstance(value, v.Range):
-        return {"low": value.low, "high": value.high}
-    return value if type(value) is int else NOTHING
-
-
-def calls_in(node: Any, name: str) -> list[ast.Call]:
-    """The calls of a function in an expression."""
-    out: list[ast.Call] = []
-    todo = [node]
-    while todo:
-        one = todo.pop()
-        if isinstance(one, tuple):
-            todo += one
-        elif isinstance(one, ast.Node):
-            if isinstance(one, ast.Call) and isinstance(one.callee, ast.Name) and one.callee.text == name:
-                out.append(one)
-            todo += [getattr(one, field) for field in one.__struct_fields__[2:]]
-    return out
 
 
 def needs_of(value: Any) -> set[str]:

@@ -190,6 +190,9 @@ def join_types(one: v.Type | None, other: v.Type) -> v.Type:
     """The type of a list that has values of both; ANY where they have nothing in common."""
     if one is None or fits(one, other):
         return other
+    if isinstance(one, v.SecretOf) != isinstance(other, v.SecretOf):  # secret as soon as one of them is
+        joined = join_types(unsecret(one), unsecret(other))
+        return joined if joined == v.ANY else v.SecretOf(joined)
     return one if fits(other, one) else v.ANY
 
 

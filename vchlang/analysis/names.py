@@ -59,6 +59,7 @@ class Names(TypeExpressions):
     def __init__(self, source: str, path: str) -> None:
         super().__init__(source, path)
         self.top: dict[str, Symbol] = {}
+        self.unread: set[str] = set()
         self.script = Context(self.top)
         self.context = self.script
         self.scopes: list[dict[str, Symbol]] = []
@@ -450,6 +451,8 @@ class Names(TypeExpressions):
         text = literal(node)
         if text is not None and split_number(text)[1] in v.UNIT_TABLE and text[:1].isdigit():
             hint = f"write it without quotes: {text}"
+        elif wanted in ("String", "String?") and type(found) is v.Simple and found in (*v.TEXTUAL, v.INT, v.FLOAT):
+            hint = 'put it into a text: "${…}"'
         self.out.report(codes.WRONG_TYPE, self.at(node), f"{what} {wanted}, not {a_type(found)}", hint=hint)
 
     def maybe_null(self, node: Any) -> None:

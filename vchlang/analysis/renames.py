@@ -25,23 +25,32 @@ _NUMBER = r"\[([0-9]+)\]"
 _LAST = rf"({_NAME})(?:{_KEY})*$"
 
 
-def old_address(decorator: ast.Decorator) -> str | None:
-    """The address that a `@was` names, written as addresses are; None where it has no such argument."""
+def was_text(decorator: ast.Decorator) -> ast.Text | None:
+    """The text that a `@was` has, perhaps with interpolations, as in a loop; None where it has no such argument."""
     args = decorator.args or ()
-    text = literal(args[0].value) if len(args) == 1 and args[0].name is None else None
-    if text is None or not re.fullmatch(_ADDRESS, text):
+    one = args[0].value if len(args) == 1 and args[0].name is None else None
+    return one if isinstance(one, ast.Text) else None
+
+
+def old_address(text: str) -> str | None:
+    """The address that a text names, written as addresses are; None where it is none."""
+    if not re.fullmatch(_ADDRESS, text):
         return None
     return re.sub(_NUMBER, lambda key: f"[{v.quoted(key[1])}]", text)
 
 
+def no_address(text: str) -> str:
+    """What is said of the text of a `@was` that is no address."""
+    return f"{v.quoted(text)} is no address, such as `logs` or `volumes[\"nfs\"]`"
+
+
 def wrong_was(decorator: ast.Decorator) -> str | None:
-    """What is wrong with the argument of a `@was`, in the user's words."""
-    args = decorator.args or ()
-    if len(args) != 1 or args[0].name is not None or literal(args[0].value) is None:
+    """What is wrong with the argument of a `@was`, in the user's words, as far as the source tells."""
+    written = was_text(decorator)
+    if written is None:
         return '`@was` takes one text, the old address: `@was("logs")`'
-    if old_address(decorator) is None:
-        return f'{v.quoted(literal(args[0].value) or "")} is no address, such as `logs` or `volumes["nfs"]`'
-    return None
+    text = literal(written)
+    return no_address(text) if text is not None and old_address(text) is None else None
 
 
 def label_of(address: str) -> str:

@@ -30,17 +30,17 @@ class Steps(Bodies):
     def handle(self, node: ast.Handle, where: str) -> None:
         found = self.infer(node.executor, None)
         if found in (v.KindOf("executor"), v.KindOf("template")):
-            symbol = self.symbol_of(node.executor)
-            if symbol is not None and symbol.verb == "existing":
-                self.out.report(
-                    codes.WRONG_VERB,
-                    self.at(node.executor),
-                    "no handle opens on what is `existing`: it is looked up and never changed",
-                    labels=[(symbol.span, "declared `existing` here")],
-                )
+            self.ours(node.executor, "no handle opens on what is `existing`: it is looked up and never changed")
         elif found != v.ANY:
             self.wrong(node.executor, "a handle opens on", "an executor or a template", found)
         self.block(node.body, "handle")
+
+    def ours(self, place: Any, said: str) -> None:
+        """Report a place that is only looked up."""
+        symbol = self.symbol_of(place)
+        if symbol is not None and symbol.verb == "existing":
+            labels = [(symbol.span, "declared `existing` here")]
+            self.out.report(codes.WRONG_VERB, self.at(place), said, labels=labels)
 
     def symbol_of(self, place: Any) -> Symbol | None:
         while isinstance(place, ast.Index | ast.Group):
@@ -129,6 +129,7 @@ class Steps(Bodies):
         found = self.infer(node.what, None)
         if self.frozen(node.what, found):
             return
+        self.ours(node.what, f"`{node.switch.text}` changes nothing that is `existing`: it is looked up")
         if found not in (v.KindOf("executor"), v.ANY):
             self.wrong(node.what, f"`{node.switch.text}` takes", "an executor", found)
 

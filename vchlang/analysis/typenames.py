@@ -25,7 +25,6 @@ class TypeExpressions:
         self.out = Report(source)
         self.path = path
         self.broken: set[str] = set()
-        self.unread: set[str] = set()
         self.base = 0
         self.room = MAX_ROOM
 
