@@ -108,6 +108,17 @@ def test_a_package_is_added_locked_and_used(project: Project) -> None:
     assert sorted(one.name for one in (project.root / "vendor").iterdir()) == ["acme"]
 
 
+def test_a_package_is_removed(project: Project) -> None:
+    vch("vendor", "add", "acme", "../acme")
+    assert vch("vendor", "remove", "acm").code == 2
+    project.write("vendor/acme/mine.txt", "not theirs")
+    kept = vch("vendor", "remove", "acme")
+    assert kept.code == 2 and "mine.txt is new" in kept.err
+    (project.root / "vendor/acme/mine.txt").unlink()
+    assert vch("vendor", "remove", "acme").code == 0
+    assert not (project.root / "vendor/acme").exists() and "acme" not in (project.root / "vch.lock").read_text()
+
+
 def test_a_changed_file_is_not_used(project: Project) -> None:
     vch("vendor", "add", "acme", "../acme")
     project.write("vendor/acme/net.vch", NET.replace("24", "25"))

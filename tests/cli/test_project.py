@@ -105,6 +105,21 @@ def test_broken_toml_has_its_line(tmp_path: Path, text: str, line: int) -> None:
     assert [found for found, _ in mistakes(read(tmp_path, text))] == [line]
 
 
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("a = " + "9" * 5000, "too large"),
+        ("[a" + ".a" * 200 + "]", "more than 100 parts"),
+        ("a = " + "[" * 5000, "nests too deep"),
+        ("# " + "x" * 2**20, "more than 1 MiB"),
+    ],
+    ids=["number", "key", "depth", "size"],
+)
+def test_toml_that_would_cost_too_much(tmp_path: Path, text: str, why: str) -> None:
+    (only,) = read(tmp_path, text).diagnostics
+    assert (only.code, why in only.message) == ("bad-project", True)
+
+
 def test_bytes_that_are_no_text(tmp_path: Path) -> None:
     (tmp_path / "vch.toml").write_bytes(b"\xff\xfe\x00")
     (only,) = find(str(tmp_path)).diagnostics

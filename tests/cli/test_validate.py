@@ -90,6 +90,14 @@ def test_warnings_are_no_mistakes(project: Project) -> None:
     assert answer.err.splitlines()[-1] == "1 warning in 1 file"
 
 
+@pytest.mark.parametrize("verb", ["validate", "plan"])
+def test_of_very_many_no_warning_is_shown_instead_of_an_error(project: Project, verb: str) -> None:
+    text = "".join(f"let a{n} = 1\n" for n in range(300)) + "output o = b\n"
+    answer = vch(verb, project.write("many.vch", text))
+    assert answer.code == 3
+    assert "error[unknown-name]" in answer.err and "more;" in answer.err
+
+
 def test_github(project: Project) -> None:
     script = project.write("a,b%.vch", "output a = nothing\n")
     answer = vch("validate", script, "--format", "github")

@@ -71,7 +71,10 @@ class Budget:
 
     def weight(self, value: Any) -> int:
         """How much there is to look at in a value, for who looks at all of it."""
-        return self._weighed(value)[0] if type(value) in WEIGHED else 1
+        cls = type(value)
+        if cls is str and len(value) <= 64:
+            return 1
+        return self._weighed(value)[0] if cls in WEIGHED else 1
 
     def is_open(self, value: Any) -> bool:
         """Whether something in a value is not known, or not to be known."""

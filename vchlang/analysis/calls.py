@@ -119,16 +119,22 @@ class Calls(Operators):
             self.infer(arg.value, None)
         return v.ANY
 
+    def traffic(self, node: Any) -> None:
+        """Check which connections are meant; the checker of segments knows how."""
+        raise NotImplementedError
+
     def reachable(self, node: ast.Call) -> v.Type:
         """`reachable(a, b)`: a question to the rules of all segments, answered before anything is planned."""
-        if len(node.args) != 2 or any(arg.name is not None for arg in node.args):
+        if len(node.args) not in (2, 3) or any(arg.name is not None for arg in node.args):
             self.out.report(
                 codes.WRONG_ARGUMENTS,
                 self.at(node),
-                "`reachable` takes two: from where, and to where",
-                hint="as in: assert not reachable(outside, db)",
+                "`reachable` takes two: from where, and to where; and perhaps which traffic",
+                hint="as in: assert not reachable(outside, db), or reachable(web, db, tcp(5432))",
             )
-        for arg in node.args:
+        for arg in node.args[2:]:
+            self.traffic(arg.value)
+        for arg in node.args[:2]:
             if isinstance(arg.value, ast.Name) and arg.value.text in ("any", "outside"):
                 if self.find(arg.value.text) is None:
                     continue

@@ -271,9 +271,7 @@ class _Checker(Components):
             if (type_ := self.types.get(v.type_name(name))) is not None:
                 message = f"`{type_.name}` is the type of the component `{name}` already"
                 type_.used = True
-                self.out.report(
-                    codes.DUPLICATE_NAME, type_.span, message, labels=[(self.spans[name], "the component")]
-                )
+                self.out.report(codes.DUPLICATE_NAME, type_.span, message, labels=[(self.spans[name], "the component")])
 
     # ---- imports ---------------------------------------------------------------------------------------------------
 

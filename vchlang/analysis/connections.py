@@ -53,7 +53,12 @@ class Connections(Expressions):
         return NOTHING if isinstance(found, v.ElementRef) and found.kind != "segment" else found
 
     def reachable(self, node: ast.Call, scope: Scope) -> Any:
-        ends = [self.end_of(arg.value, scope) for arg in node.args]
+        ends = [self.end_of(arg.value, scope) for arg in node.args[:2]]
+        only: Any = None
+        if len(node.args) == 3:
+            only = self.traffic(node.args[2].value, scope)
+            if only is NOTHING or any(isinstance(one, v.Unknown) for one in v.leaves(only)):
+                return NOTHING
         if len(ends) != 2 or self.out is None or any(isinstance(one, v.Unknown) or one is None for one in ends):
             return NOTHING
         if self.reach is None:
@@ -62,7 +67,9 @@ class Connections(Expressions):
             self.reach = Reach(self.out)
         if not self.reach.settled:
             return NOTHING
-        way = self.reach.reachable(*ends)
+        from vchlang.analysis.traffic import traffic_of
+
+        way = self.reach.reachable(ends[0], ends[1], only=traffic_of(only) if only is not None else None)
         self.ways[id(node)] = way, ends
         return way is not None
 

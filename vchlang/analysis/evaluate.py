@@ -223,10 +223,12 @@ class Evaluator(Connections):
                 leaves = list(v.leaves(value))
                 if any(isinstance(one, v.Unknown) and not one.address for one in leaves):
                     message = "this is worked out from what only apply knows; it can be put into a text, and no more"
-                    self.main.out.report(codes.NOT_STATIC, where.span, message, source=where.source)
+                    labels = where.made
+                    self.main.out.report(codes.NOT_STATIC, where.span, message, source=where.source, labels=labels)
                 elif any(callable(one) or isinstance(one, v.Range) for one in leaves):
                     message = "a function or a range is no value that a plan can have"
-                    self.main.out.report(codes.WRONG_TYPE, where.span, message, source=where.source)
+                    labels = where.made
+                    self.main.out.report(codes.WRONG_TYPE, where.span, message, source=where.source, labels=labels)
         for one in out.outputs:
             if any(
                 isinstance(part, v.Secret) or (isinstance(part, v.Template) and part.secret)

@@ -17,7 +17,7 @@ from vchlang.analysis.builtins import BUILTINS, Misfit, Mistake, work
 from vchlang.analysis.fit import read_of, split_number
 from vchlang.analysis.later import Held, Later
 from vchlang.analysis.program import Symbol, Unreadable
-from vchlang.analysis.scopes import MAX_DEPTH, MAX_ITEMS, MAX_STEPS, MAX_TEXT, NOTHING, Known, Module, Scope
+from vchlang.analysis.scopes import MAX_DEPTH, MAX_ITEMS, MAX_STEPS, MAX_TEXT, NOTHING, Argument, Known, Module, Scope
 from vchlang.diagnostics import did_you_mean, has_errors
 from vchlang.kinds.schema import KINDS
 from vchlang.syntax import ast
@@ -308,17 +308,20 @@ class Expressions(Later):
         scope = Scope(module.top, module)
         home = module, symbol.base, module.top.frame
         place = self.place
-        for field in function.signature.params:
-            at = nodes.get(field.name, node)
+        params = function.signature.params
+        # A default or a constraint may use any other parameter, so what is given comes first.
+        for field in params:
             value = given.get(field.name)
             if value is None and field.default is not None:
-                self.place, at = home, field.default
-                value = self.quiet(field.default, scope)
-            scope.values[field.name] = self.fit(value, field.type, at) if value is not None else None
-            self.place = place
-            if field.where is not None and field.home is not None and not isinstance(value, v.Unknown):
-                names = {field.name: scope.values[field.name]}
-                self.where_holds(field.where, field.home, names, at, f"`{field.name}`")
+                scope.lazy[field.name] = Argument(field, symbol.base, None, (), scope, place, node)
+            else:
+                at = nodes.get(field.name, node)
+                scope.values[field.name] = self.fit(value, field.type, at) if value is not None else None
+        for field in params:
+            if field.name not in scope.values:
+                self.lazy(field.name, scope)
+            elif field.where is not None and field.name not in scope.lazy:
+                self.constrained(field, scope, nodes.get(field.name, node))
         self.calling.append((module, symbol.name))
         self.place = home
         try:

@@ -17,4 +17,4 @@ def say(
 ) -> None:
     """Report a mistake at `where`, and say at `other` what that is."""
     labels = [Label(source=other.source, span=other.span, text=words)] if other is not None else []
-    out.report(code, where.span, message, labels=labels, hint=hint, source=where.source)
+    out.report(code, where.span, message, labels=[*labels, *where.made], hint=hint, source=where.source)

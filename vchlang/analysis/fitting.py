@@ -89,17 +89,21 @@ class Fitting(Naming):
         return fitted
 
     def where_holds(
-        self, where: ast.Where, home: v.Home, names: dict[str, Any], node: Any, what: str, it: Any = None
-    ) -> None:
-        """Report `node` where a constraint, written at `home`, does not hold for the value `it` or of the one name."""
+        self, where: ast.Where, home: v.Home, names: dict[str, Any], node: Any, what: str, it: Any = None,
+        scope: Scope | None = None,
+    ) -> None:  # fmt: skip
+        """Report `node` where a constraint, written at `home`, does not hold for the value `it` or of the one name.
+
+        scope: what else it sees, as the other parameters; else the names of its file.
+        """
         value = next(iter(names.values())) if names else it
         if value is NOTHING:
             return
         module = self.module_of(home.path)
-        scope = Scope(module.top, module)
+        scope = Scope(scope or module.top, module)
         scope.values.update({"it": value, **names})
         place = self.place
-        self.place = module, home.base, module.top.frame
+        self.place = module, home.base, scope.frame
         holds = self.quiet(where.condition, scope)
         said = self.quiet(where.message, scope) if holds is False and where.message is not None else None
         label = self.where(where.condition)
@@ -123,9 +127,12 @@ class Fitting(Naming):
             return {key: self.fit(one, types[key], _named(node, key)) for key, one in known.items()}
         return {field.name: self.fit_field(value.get(field.name), field, node) for field in fields}
 
-    def fit_field(self, value: Any, field: v.FieldOf, node: Any) -> Any:
-        """A member of a record or case that a script declares: its default where it is not given, its constraint."""
-        at = _named(node, field.name)
+    def fit_field(self, value: Any, field: v.FieldOf, node: Any, at: Any = None) -> Any:
+        """A member of a record or case that a script declares: its default where it is not given, its constraint.
+
+        at: where the member itself is written, if known.
+        """
+        at = at or _named(node, field.name)
         if value is None and field.default is not None and field.home is not None:
             module = self.module_of(field.home.path)
             place = self.place
@@ -158,15 +165,19 @@ class Fitting(Naming):
         if case is None:
             return self.other(value, type_, node)
         given: dict[str, Any] = {}
+        written: dict[str, Any] = {}
         for name, one in value.fields.items():
-            at = int(name) if name.isdigit() else -1
-            field = case.fields[at] if 0 <= at < len(case.fields) else None
-            if at < 0:
+            place = int(name) if name.isdigit() else -1
+            field = case.fields[place] if 0 <= place < len(case.fields) else None
+            if place < 0:
                 field = next((f for f in case.fields if f.name == name), None)
             if field is not None and one is not None:  # `null` is as if it were not given
-                given[field.name] = self.fit(one, field.type, _argument(node, name)) if field.home is None else one
+                at = written[field.name] = _argument(node, name)
+                given[field.name] = self.fit(one, field.type, at) if field.home is None else one
         if case.fields and case.fields[0].home is not None:
-            given = {field.name: self.fit_field(given.get(field.name), field, node) for field in case.fields}
+            given = {
+                one.name: self.fit_field(given.get(one.name), one, node, written.get(one.name)) for one in case.fields
+            }
         return v.VariantValue(value.case, given)
 
 

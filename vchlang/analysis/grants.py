@@ -82,9 +82,8 @@ class _Check:
         elif not field:
             said = "the manifest"
         place = place or self.granted.places[""]
-        self.out.report(
-            code, where.span, message, source=where.source, labels=[Label(place.source, place.span, said)], hint=hint
-        )
+        labels = [Label(place.source, place.span, said), *where.made]
+        self.out.report(code, where.span, message, source=where.source, labels=labels, hint=hint)
 
     def known(self, value: Any, where: Where, what: str, field: str) -> bool:
         """Whether a value can be compared; reported where it cannot and has to be."""
@@ -161,7 +160,7 @@ class _Check:
         words = self.grants.verbs if self.grants.verbs is not None else WORDS
         if element.verb not in words:
             start = element.where.span.start
-            where = Where(element.where.source, Span(start, start + len(element.verb)))
+            where = Where(element.where.source, Span(start, start + len(element.verb)), element.where.made)
             self.refuse(where, f"`{element.verb}` is not granted", "verbs", _list_of(words))
 
     def pool(self, element: ElementDecl) -> None:

@@ -145,6 +145,8 @@ class Inference(Calls):
                 continue
             found = self.infer(part, None)
             match found:
+                case _ if found == v.NULL:
+                    self.maybe_null(part)
                 case v.SecretOf(v.Simple()):
                     secret = True
                 case v.Optional():

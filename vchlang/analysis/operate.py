@@ -59,7 +59,11 @@ class Operating(Fitting):
         if word == "in" and not isinstance(right, dict) and self.is_open(right):
             return self.untold(node, "`in`", left, right)
         if word == "in":
+            if isinstance(node.right, ast.ListExpr) and isinstance(right, list):
+                if len(right) == len(node.right.items):
+                    right = [self.as_typed(one, item) for one, item in zip(right, node.right.items, strict=True)]
             self.steps -= self.weight(right) >> 5 if type(right) is list else 0
+            left = self.as_typed(left, node.left)
             return _contains(right, left)
         try:
             if word in _ORDER:

@@ -58,11 +58,16 @@ class Operators(Names):
             if v.ANY not in (left, right) and left != right:
                 self.wrong(node.right, f"a range from {a_type(left)} ends with", "the same", right)
             one = left if left != v.ANY else right
-            return one if one == v.ANY else v.Simple("Range") if one == v.INT else v.Simple(_RANGE_OF + v.show_type(one))
-        left = self.infer(node.left, None)
-        right_wanted = left if isinstance(opened(left), v.VariantOf | v.TextsOf) or left in v.TEXTUAL else None
+            if one in (v.ANY, v.INT):
+                return one if one == v.ANY else v.Simple("Range")
+            return v.Simple(_RANGE_OF + v.show_type(one))
         if word == "in":
-            return self.contained(node, left)
+            return self.contained(node)
+        if word in ("==", "!=") and _is_case(node.left) and not _is_case(node.right):
+            right = self.infer(node.right, None)
+            return self.compared(node, self.infer(node.left, right), right)
+        left = self.infer(node.left, None)
+        right_wanted = left if _decides(left) else None
         if isinstance(node.left, ast.Variant) and left == v.ANY:
             return v.BOOL
         right = self.infer(node.right, right_wanted)
@@ -87,14 +92,22 @@ class Operators(Names):
         one, other = unsecret(inner), unsecret(plain)
         if right != v.NULL and not fits(other, one) and not fits(one, other):
             self.wrong(node.right, "`??` gives another", v.show_type(inner), right)
-            return inner
+            return v.ANY
         result = inner if fits(other, one) or right == v.NULL else plain
         if secret and not isinstance(result, v.SecretOf):
             result = v.SecretOf(result)
         return v.Optional(result) if optional else result
 
-    def contained(self, node: ast.Binary, left: v.Type) -> v.Type:
-        right = self.infer(node.right, None)
+    def contained(self, node: ast.Binary) -> v.Type:
+        if _is_case(node.left):
+            right = self.infer(node.right, None)
+            left = self.infer(node.left, right.item if isinstance(right, v.ListOf) else None)
+            self.typed[id(node.left)] = opened(left)
+        else:
+            left = self.infer(node.left, None)
+            entries = node.right.items if isinstance(node.right, ast.ListExpr) else ()
+            right = self.infer(node.right, v.ListOf(left) if entries and _decides(left) else None)
+            self.typed.update((id(one), opened(left)) for one in entries if _is_case(one))
         match unsecret(right):
             case v.ListOf(item):
                 if holds_secret(left) or holds_secret(item):
@@ -137,10 +150,14 @@ class Operators(Names):
             return v.BOOL
         one, other = opened(left), opened(right)
         if not fits(one, other) and not fits(other, one):
-            self.wrong(node.right, f"{a_type(left)} is compared with", "the same type", right)
+            if a_type(left) == a_type(right):  # two records, or lists
+                said = f"{v.show_type(left)} is compared with the same type, not {v.show_type(right)}"
+                self.out.report(codes.WRONG_TYPE, self.at(node.right), said)
+            else:
+                self.wrong(node.right, f"{a_type(left)} is compared with", "the same type", right)
         elif node.operator.text in ("==", "!="):
             for side, type_ in ((node.left, other), (node.right, one)):
-                if isinstance(side.callee if isinstance(side, ast.Call) else side, ast.Variant):
+                if _is_case(side):
                     self.typed[id(side)] = type_  # so that it has its defaults too
         else:
             for side, found in ((node.left, left), (node.right, right)):
@@ -148,6 +165,7 @@ class Operators(Names):
                     self.maybe_null(side)
                 elif found not in (v.INT, v.FLOAT, v.STRING, v.ANY) and found not in v.UNITS:
                     self.wrong(side, f"`{node.operator.text}` takes", "numbers, units or texts", found)
+                    break  # the other side is as wrong as this one
         return v.BOOL
 
     def arithmetic(self, node: ast.Binary, left: v.Type, right: v.Type) -> v.Type:
@@ -199,3 +217,13 @@ class Operators(Names):
             return otherwise
         self.wrong(node.otherwise, "both branches have one type:", v.show_type(then), otherwise)
         return v.ANY
+
+
+def _is_case(node: Any) -> bool:
+    """Whether an expression is a case of a variant, which gets its type from where it stands."""
+    return isinstance(node.callee if isinstance(node, ast.Call) else node, ast.Variant)
+
+
+def _decides(type_: v.Type) -> bool:
+    """Whether what a value of the type is compared with gets its own type from it."""
+    return isinstance(opened(type_), v.VariantOf | v.TextsOf) or type_ in v.TEXTUAL

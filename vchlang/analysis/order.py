@@ -116,11 +116,12 @@ def _report(ring: list[StepName], steps: dict[StepName, _Step], out: Report) -> 
     labels = [
         Label(source=where.source, span=where.span, text=f"{words[at]} needs {words[(at + 1) % len(ring)]}")
         for at, where in enumerate(places)
-        if where != places[0]  # of two instances, both are written in one place
+        if (where.source, where.span) != (places[0].source, places[0].span)  # of two instances, both are written in one place
     ]
     message = f"these need each other: {' → '.join([*words, words[0]])}"
     if len(ring) == 1:
         message = f"{words[0]} needs itself"
+    labels += places[0].made
     out.report(codes.CYCLE, places[0].span, message, labels=labels, source=places[0].source)
 
 

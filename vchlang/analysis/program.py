@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from vchlang import values as v
-from vchlang.diagnostics import Diagnostic, has_errors
+from vchlang.diagnostics import Diagnostic, Label, has_errors
 from vchlang.kinds.schema import Kind
 from vchlang.syntax import ast
 from vchlang.syntax.parser import Parsed
@@ -182,10 +182,11 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Where(msgspec.Struct, frozen=True):
-    """A place: the name of a text, and a span in it."""
+    """A place: the name of a text, and a span in it. `made`: of a place in a component, where its instance is made."""
 
     source: str
     span: Span
+    made: tuple[Label, ...] = ()
 
 
 class ElementDecl(msgspec.Struct, kw_only=True):

@@ -41,7 +41,7 @@ def old_address(text: str) -> str | None:
 
 def no_address(text: str) -> str:
     """What is said of the text of a `@was` that is no address."""
-    return f"{v.quoted(text)} is no address, such as `logs` or `volumes[\"nfs\"]`"
+    return f'{v.quoted(text)} is no address, such as `logs` or `volumes["nfs"]`'
 
 
 def wrong_was(decorator: ast.Decorator) -> str | None:
@@ -82,7 +82,7 @@ def check_renames(composition: Composition, out: Report) -> None:
 
 def _say(out: Report, element: ElementDecl, message: str, label: Label, hint: str) -> None:
     where = _at(element)
-    out.report(codes.BAD_RENAME, where.span, message, hint=hint or None, labels=(label,), source=where.source)
+    out.report(codes.BAD_RENAME, where.span, message, hint=hint or None, labels=(label, *where.made), source=where.source)
 
 
 def _at(element: ElementDecl) -> Where:

@@ -39,14 +39,15 @@ class Frame:
     """What declares elements: the script, or one instance of a component.
 
     prefix: of its elements' addresses, empty for the script. elements: by name, a reference, or a dictionary of them by
-    key. results: outputs worked out so far. head: where the instance is made. was: the prefix that the addresses had
+    key. results: outputs worked out so far. head: where the instance is made; made: the labels that say so, those of the
+    instances around it after its own. was: the prefix that the addresses had
     before, where `@was` says so, and where it says so. after: what all in it comes after. inside: the components whose
     instances it stands in, its own among them. unsettled: elements in a loop or condition that is not known, so nobody
     can say which of them there are.
     """
 
     __slots__ = (
-        "after", "component", "elements", "head", "inner", "inside", "members", "prefix", "protect", "results", "retain", "scope",
+        "after", "component", "elements", "head", "inner", "inside", "made", "members", "prefix", "protect", "results", "retain", "scope",
         "unsettled", "was", "was_said",
     )  # fmt: skip
 
@@ -54,6 +55,10 @@ class Frame:
         self.prefix = prefix
         self.component = component
         self.head = head
+        self.made: tuple[Label, ...] = ()
+        if head is not None:
+            words = f"in `{prefix[:-1]}`, which is made here"
+            self.made = (Label(source=head.source, span=head.span, text=words), *head.made)
         self.elements: dict[str, Any] = {}
         self.results: dict[str, Any] = {}
         self.members: list[str] = []
@@ -164,15 +169,12 @@ class Naming(Budget):
         return Span(self.base + node.start, self.base + node.end)
 
     def where(self, node: Any) -> Where:
-        return Where(self.module.program.parsed.source.name, self.span(node))
+        return Where(self.module.program.parsed.source.name, self.span(node), self.frame.made)
 
     def report(self, code: Any, node: Any, message: str, **more: Any) -> None:
         """Note a mistake at a node of the file being read; in an instance, with where that is made."""
-        head = self.frame.head
-        if head is not None:
-            words = f"in `{self.frame.prefix[:-1]}`, which is made here"
-            labels = [*more.pop("labels", ()), Label(source=head.source, span=head.span, text=words)]
-            more["labels"] = labels
+        if self.frame.made:
+            more["labels"] = [*more.pop("labels", ()), *self.frame.made]
         self.module.out.report(code, self.span(node), message, **more)
         if self.module.out.count > MAX_MISTAKES:
             raise Limit
@@ -202,7 +204,9 @@ class Naming(Budget):
         """A value as its type wants it."""
         raise NotImplementedError
 
-    def where_holds(self, where: ast.Where, home: v.Home, names: dict[str, Any], node: Any, what: str) -> None:
+    def where_holds(
+        self, where: ast.Where, home: v.Home, names: dict[str, Any], node: Any, what: str, *, scope: Scope | None = None
+    ) -> None:
         """Report `node` where a constraint does not hold."""
         raise NotImplementedError
 
@@ -338,10 +342,15 @@ class Naming(Budget):
             node = field.default
             value = self.quiet(node, scope)
         value = self.fit(value, field.type, node) if value is not None else None
-        if field.where is not None and field.home is not None and not isinstance(value, v.Unknown):
-            names = {field.name: value}
-            self.where_holds(field.where, field.home, names, node, f"`{field.name}`")
+        scope.values[field.name] = value  # what its constraint asks for may need it
+        self.constrained(field, scope, node)
         return value
+
+    def constrained(self, field: v.FieldOf, scope: Scope, node: Any) -> None:
+        """Report `node` where the constraint of a parameter, which sees the others, does not hold."""
+        value = scope.values[field.name]
+        if field.where is not None and field.home is not None and not isinstance(value, v.Unknown):
+            self.where_holds(field.where, field.home, {field.name: value}, node, f"`{field.name}`", scope=scope)
 
     def given_to(self, what: Argument) -> tuple[Any, Any]:
         """Where a value stands, and the value; the head of the instance and None where there is none."""
@@ -420,6 +429,7 @@ class Naming(Budget):
         if node.where is not None and not isinstance(value, v.Unknown):
             home = v.Home(self.module.program.path, self.base)
             origin = f" (given by {given.origin})" if given is not None else ""
+            self.main.top.values[name] = value  # what the constraint asks for may need it
             self.where_holds(node.where, home, {name: value}, at, f"`{name}`{origin}")
         return value
 

@@ -197,17 +197,18 @@ class Reach:
         self._in: dict[tuple[str, str], tuple[Passing, ...]] = {}
         self._out: dict[tuple[str, str], tuple[Passing, ...]] = {}
 
-    def reachable(self, source: Any, target: Any) -> Way | None:
-        """A connection from one to the other that is allowed, if there is one.
+    def reachable(self, source: Any, target: Any, only: Traffic | None = None) -> Way | None:
+        """A connection from one to the other that is allowed, if there is one; of `only` this traffic.
 
-        Both are an `ElementRef` of a segment or an executor, or a `VariantValue` of case any or outside.
+        Both ends are an `ElementRef` of a segment or an executor, or a `VariantValue` of case any or outside.
         """
         targets = self._ends_of(target)
         for one in self._ends_of(source):
             for other in targets:
                 for into in self._inward(other, one):
                     for out in self._outward(one, other):
-                        if both := common(into.traffic, out.traffic):
+                        both = common(into.traffic, out.traffic)
+                        if both := common(both, only) if only is not None else both:
                             return Way(
                                 source=_words(source, one), target=_words(target, other), traffic=both,
                                 out=out.rule, into=into.rule, because=self._because(one, other, out.rule or into.rule),
@@ -328,7 +329,7 @@ def _check_rules(element: ElementDecl, out: Report) -> None:
         message = f"`{element.address}` is only looked up, and its rules are its owner's"
         hint = "`ensure` makes it ours, and its rules what stands here"
         where = where_of(element, 0)
-        out.report(codes.WRONG_VERB, where.span, message, hint=hint, source=where.source)
+        out.report(codes.WRONG_VERB, where.span, message, hint=hint, labels=where.made, source=where.source)
         return
     broken: set[int] = set()
     for place, one in enumerate(written):
@@ -336,14 +337,14 @@ def _check_rules(element: ElementDecl, out: Report) -> None:
         mistake = _ports_mistake(one["what"])
         if mistake is not None:
             broken.add(place)
-            out.report(codes.OUT_OF_RANGE, where.span, mistake, source=where.source)
+            out.report(codes.OUT_OF_RANGE, where.span, mistake, labels=where.made, source=where.source)
         peer = one.get("peer")
         if isinstance(peer, v.ElementRef) and peer.kind != "segment":
             broken.add(place)
             where = element.spans.get(f"rules[{place}].peer") or where_of(element, place)
             message = f"a rule speaks of segments, and `{peer.address}` is no segment"
             hint = f"put `{peer.address}` into one where it joins the network: `{{ segment: … }}`"
-            out.report(codes.WRONG_TYPE, where.span, message, hint=hint, source=where.source)
+            out.report(codes.WRONG_TYPE, where.span, message, hint=hint, labels=where.made, source=where.source)
         elif any(isinstance(leaf, v.Unknown) for leaf in v.leaves(one)):
             broken.add(place)
     _check_order([one for place, one in enumerate(rules_of(element) or ()) if place not in broken], out)
@@ -387,6 +388,7 @@ def _say_never_fits(rule: Rule, before: list[Rule], out: Report) -> None:
         )
         for one in (whole[:1] or near[:3])
     ]
+    labels += rule.where.made
     message = f"`{rule.text}` never fits: " + (
         "a rule before it decides the same connections" if whole else "the rules before it decide all of it"
     )
@@ -410,7 +412,7 @@ def _check_network(step: JoinStep, entered: v.ElementRef, composition: Compositi
     place = segment.spans.get("inside", segment.head)
     label = Label(source=place.source, span=place.span, text="which is in this network")
     message = f"`{entered.address}` is a segment of `{shown}`, and this joins `{step.address}`"
-    out.report(codes.SEGMENT_ELSEWHERE, where.span, message, labels=[label], source=where.source)
+    out.report(codes.SEGMENT_ELSEWHERE, where.span, message, labels=[label, *where.made], source=where.source)
 
 
 def _name_there(value: Any, composition: Composition) -> str:
@@ -432,4 +434,5 @@ def _check_one_segment(nic: Nic, out: Report) -> None:
             label = Label(source=known.source, span=known.span, text="it enters this one")
             message = f"`{step.address}` is one NIC here, and a NIC is in one segment"
             hint = "for a second segment, join it with `separate: true`"
-            out.report(codes.TWO_SEGMENTS, where.span, message, labels=[label], hint=hint, source=where.source)
+            labels = [label, *where.made]
+            out.report(codes.TWO_SEGMENTS, where.span, message, labels=labels, hint=hint, source=where.source)

@@ -57,6 +57,7 @@ def carry_out(
         return DONE
     for path in prepared.secrets.keep():
         terminal.err(f"made up a user and password in {one_line(os.path.relpath(path))}")
+    _keep_from_git(here.project.state, machine)
     narrator = Narrator(plan, terminal, here.sources, command)
     quiet = not plan.changing and not plan.verifies
     ended: RunDone | None = None
@@ -82,6 +83,15 @@ def carry_out(
     if ended.outputs and not as_lines:
         terminal.out(("" if quiet else "\n") + outputs_text(ended.outputs))
     return _CODES[ended.status]
+
+
+def _keep_from_git(directory: str, machine: Machine) -> None:
+    """State, keys and made-up secrets are nothing to commit; a directory that cannot have the file goes without."""
+    path = os.path.join(directory, ".gitignore")
+    if not os.path.lexists(path):
+        with contextlib.suppress(OSError):
+            machine.files.ensure_directory(directory)
+            machine.files.write_new(path, b"*\n", 0o644)
 
 
 def _outputs_matter(plan: Plan, target: Target) -> bool:

@@ -51,7 +51,9 @@ class Sources:
 
 
 def show(diagnostics: Sequence[Diagnostic], sources: Sources, terminal: Terminal) -> None:
-    """Print them on stderr, each with an empty line after it; of many, the first hundred."""
+    """Print them on stderr, each with an empty line after it; of many, the first, and no warning instead of an error."""
+    if len(diagnostics) > SHOWN:
+        diagnostics = sorted(diagnostics, key=lambda one: one.severity is not Severity.ERROR)
     for one in diagnostics[:SHOWN]:
         terminal.err(text_of(one, sources) + "\n")
     if len(diagnostics) > SHOWN:

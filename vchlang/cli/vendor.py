@@ -16,16 +16,16 @@ from vchlang.system import Machine
 
 COMMAND = Command(
     name="vendor",
-    words="add NAME SOURCE | lock [NAME…] | check | list",
+    words="add NAME SOURCE | remove NAME | lock [NAME…] | check | list",
     doc="Packages of others, kept in vendor/ and locked in vch.lock with the SHA-256 of every file.\n"
-    "`add` copies a directory or a tar and locks it; scripts then import it as \"NAME/module\" or \"NAME\".\n"
-    "`check` shows what is not as locked (exit 3); `lock` takes what is there for good, after you looked at it.",
+    '`add` copies a directory or a tar and locks it; scripts then import it as "NAME/module" or "NAME".\n'
+    "`remove` takes one away, its directory too. `check` shows what is not as locked (exit 3); `lock` takes what is there for good, after you looked at it.",
     options=(Option(("--replace",), "with add: in the place of what is there"),),
     least=1,
     most=1 << 16,
     examples=("vch vendor add acme ../acme-vch", "vch vendor check"),
 )
-_ACTIONS = ("add", "lock", "check", "list")
+_ACTIONS = ("add", "remove", "lock", "check", "list")
 
 
 def run(given: Given, terminal: Terminal, machine: Machine) -> int:
@@ -41,6 +41,8 @@ def run(given: Given, terminal: Terminal, machine: Machine) -> int:
     match action:
         case "add":
             return _add(root, lock, words, given.flag("replace"), terminal)
+        case "remove":
+            return _remove(root, lock, words, terminal)
         case "lock":
             return _lock(root, lock, words, terminal)
         case "check":
@@ -74,6 +76,25 @@ def _add(root: str, lock: packages.Lock, words: list[str], replace: bool, termin
         os.rename(made, target)
     _write(root, {**lock.packages, name: packages.Package(name=name, path=path, files=files)})
     terminal.out(f"{name}: {len(files)} files in {safe(path)}, locked in {packages.LOCK}")
+    return DONE
+
+
+def _remove(root: str, lock: packages.Lock, words: list[str], terminal: Terminal) -> int:
+    if len(words) != 1:
+        raise Usage("`vch vendor remove` needs NAME")
+    package = lock.packages.get(words[0])
+    if package is None:
+        near = nearest(words[0], lock.packages)
+        raise Usage(f"{packages.LOCK} has no package `{words[0]}`", f"did you mean `{near}`?" if near else "")
+    directory = os.path.join(root, package.path)
+    if os.path.isdir(directory):
+        found = packages.differences(package, packages.hashes(directory))
+        if found:
+            hint = "lock it or take it away yourself"
+            raise Usage(f"`{package.path}` is not as {packages.LOCK} says: {found[0]}", hint)
+        shutil.rmtree(directory)
+    _write(root, {name: one for name, one in lock.packages.items() if name != package.name})
+    terminal.out(f"{package.name} is gone from {safe(package.path)} and {packages.LOCK}")
     return DONE
 
 
@@ -132,7 +153,7 @@ def _lock(root: str, lock: packages.Lock, names: list[str], terminal: Terminal) 
         for line in packages.differences(package, files):
             terminal.out(f"{name}: {safe(line)}")
     _write(root, made)
-    terminal.out(f"{len(made)} packages are locked in {packages.LOCK}")
+    terminal.out(f"{_count(len(made))} locked in {packages.LOCK}")
     return DONE
 
 
@@ -149,8 +170,12 @@ def _check(root: str, lock: packages.Lock, terminal: Terminal) -> int:
             terminal.out(f"{paint(name, 'error')}: {safe(line)}")
             wrong += 1
     if not wrong:
-        terminal.out(f"{len(lock.packages)} packages are as {packages.LOCK} says.")
+        terminal.out(f"{_count(len(lock.packages))} as {packages.LOCK} says.")
     return MISTAKES if wrong else DONE
+
+
+def _count(number: int) -> str:
+    return "1 package is" if number == 1 else f"{number} packages are"
 
 
 def _write(root: str, found: dict[str, packages.Package]) -> None:
