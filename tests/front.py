@@ -227,5 +227,5 @@ def text_of(plan: Plan) -> str:
         out.append(line)
         out += [f"    {one.path}: {one.before} -> {one.after} ({one.effect})" for one in op.changes]
         out += [f"    {one.mark} {one.text}".rstrip() for one in op.steps if op.kind in ("handle", "state")]
-        out += [f"    note {one}" for one in op.notes if op.kind == "handle"]
+        out += [f"    note {one}" for one in op.notes if op.kind == "handle" or op.action == "delete"]
     return "\n".join(out)

@@ -74,6 +74,12 @@ UNKNOWN_ROLE = _code(
     "Storage is joined as `loader`, `persistent` or `non_persistent`; a task is joined without a role.",
     _EXECUTOR + "handle e { join boot as lodaer, bind }",
 )
+ODD_ROLE = _code(
+    "odd-role",
+    "A role of a network is spelt almost like one that has a meaning of its own. Any other word is a role of yours.",
+    _EXECUTOR + 'existing network n at "n"\nhandle e { join boot as loader, bind\njoin n as cleint, bind }',
+    Severity.WARNING,
+)
 UNKNOWN_VARIANT = _code(
     "unknown-variant",
     "The type expected here has no case of this name.",
@@ -453,7 +459,9 @@ SAME_NAME = _code(
 BAD_RENAME = _code(
     "bad-rename",
     "`@was` names no address, or one that the script still has, that another element claims too, or whose object cannot "
-    "become this element: something is known under both addresses, or it is of another kind.",
+    "become this element: something is known under both addresses, or it is of another kind. Or nothing is known under "
+    "it, while the element is made anew and an object of its kind goes: that may be what was meant. In a component an old "
+    "address is relative to the instance.",
     'ensure location a at "ds://d/a"\n@was("a") ensure location b at "ds://d/b"',
 )
 FIXED_FIELD = _code(

@@ -61,6 +61,7 @@ class Diagnostic(msgspec.Struct, frozen=True, kw_only=True):
 
 _MOST_COMPARED = 30_000
 _LONGEST_COMPARED = 80
+_SHORT = 4
 
 
 class _Spelling:
@@ -136,6 +137,13 @@ def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
     return any(one.severity is Severity.ERROR for one in diagnostics)
 
 
+def with_article(word: str) -> str:
+    """A noun with the article that it is spoken with: `an executor`, `a Url`."""
+    low = word.lower()
+    vowel = low[:1] in tuple("aeio") or (low[:1] == "u" and not low.startswith(("url", "uni", "use")))
+    return f"an {word}" if vowel else f"a {word}"
+
+
 def did_you_mean(word: str, choices: Iterable[str]) -> str | None:
     """A hint that names the nearest of `choices`, or None when none is near."""
     near = nearest(word, choices)
@@ -157,8 +165,19 @@ def nearest(word: str, choices: Iterable[str]) -> str | None:
         if len(choice) <= _LONGEST_COMPARED:
             folded.setdefault(choice.lower(), choice)
     _Spelling.left -= len(folded)
-    found = difflib.get_close_matches(word.lower(), list(folded), n=1, cutoff=0.6)
-    return folded[found[0]] if found else None
+    # A short word is like many others: there one letter may differ, and no more.
+    short = len(word) <= _SHORT
+    found = difflib.get_close_matches(word.lower(), list(folded), n=3, cutoff=0.5 if short else 0.7)
+    return next((folded[one] for one in found if not short or one_off(word.lower(), one)), None)
+
+
+def one_off(one: str, other: str) -> bool:
+    """Whether two words differ in no more than a letter, or in two neighbours that changed places."""
+    if one == other:
+        return True
+    first = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    a, b = one[first:], other[first:]
+    return a[1:] == b[1:] or a[1:] == b or a == b[1:] or (a[:2] == b[1::-1] and a[2:] == b[2:])
 
 
 def render(diagnostic: Diagnostic, lookup: Callable[[str], SourceText | None]) -> str:

@@ -51,9 +51,13 @@ def test_no_expression_gives_a_secret_away(expression: str) -> None:
     assert SECRET not in repr(messages) + repr([one.value for one in front.composition.outputs])
 
 
-def test_how_long_a_secret_is_may_be_told() -> None:
+def test_how_long_a_secret_is_its_own_where_may_ask() -> None:
     front = Front(_HIDDEN + 'assert len(token) == 9 and len(hidden) == 2, "?"\n', secrets={"token": SECRET})
-    assert front.codes() == []
+    assert front.codes() == ["secret-sink"]
+    script = 'param token: Secret<String> where len(it) == {} else "it has {}"\nlet a = token == null\n'
+    assert Front(script.format(9, 9), secrets={"token": SECRET}).codes() == []
+    (short,) = Front(script.format(12, 12), secrets={"token": SECRET}).diagnostics[:1]
+    assert (short.code, short.message, short.found) == ("where-failed", "it has 12", "(secret)")
 
 
 def _chain(count: int, *, closed: bool) -> str:

@@ -68,6 +68,19 @@ CHAIN = """ensure location l at "ds://d/l"
 """
 
 
+INSTANCE = """component c() in st: Location {{
+  {}
+}}
+ensure location l at "ds://d/l"
+{}
+"""
+DATA = 'create storage {} in st {{ data: archive("x/") }}\n  create storage {} in st {{ data: archive("y/") }}'
+ONE = INSTANCE.format(DATA.format("a", "b"), "create c one in l")
+SWAPPED_IN = DATA.replace('"x/"', '"-/"').replace('"y/"', '"x/"').replace('"-/"', '"y/"')
+SWAPPED_IN = '@was("b") ' + SWAPPED_IN.format("a", "b").replace("\n  ", '\n  @was("a") ')
+TWO = INSTANCE.format(SWAPPED_IN, '@was("one") create c two in l')
+
+
 @pytest.fixture
 def made(tmp_path: Path) -> Iterator[Make]:
     memory = Path("/dev/shm")
@@ -122,6 +135,50 @@ def test_two_change_places(made: Make) -> None:
 
 def test_a_row_of_them_moves_up(made: Make) -> None:
     sweep(made, PAIR, CHAIN, still=True)
+
+
+def test_an_instance_is_renamed_and_two_in_it_change_places(made: Make) -> None:
+    """Two stages, each a transaction: dropped between them, the next apply does what is left and does nothing twice."""
+    assert sweep(made, ONE, TWO, still=True) >= 8
+    scene = made()
+    for script in (ONE, TWO, TWO):
+        assert scene.apply(script) == "done"
+    assert {row.address: row.identity for row in scene.read().objects if row.kind == "storage"} == {
+        "two.a": "ds://d/l/vch-1-one.b",
+        "two.b": "ds://d/l/vch-1-one.a",
+    }
+
+
+def test_something_in_a_renamed_instance_is_renamed_later(made: Make) -> None:
+    """The `@was` of the instance is still there, and the object is known under the new address of the instance."""
+    before = ONE.replace("create c one", '@was("one") create c two')
+    after = before.replace("create storage a", '@was("a") create storage pg')
+    scene = made()
+    for script in (ONE, before):
+        assert scene.apply(script) == "done"
+        scene.settled(script)
+    assert sweep(made, before.replace('@was("one") ', ""), after, still=True) >= 4
+    scene.calls.clear()
+    assert scene.apply(after) == "done"
+    scene.settled(after)
+    assert scene.calls == []
+    (row,) = [row for row in scene.read().objects if row.address == "two.pg"]
+    assert (row.stamp, row.identity) == ("one.a", "ds://d/l/vch-1-one.a")
+
+
+def test_a_wait_that_fails_keeps_what_was_replaced(made: Make) -> None:
+    """The old storage of a replacement goes when the executor is ready on the new one, and not before."""
+    scene = made()
+    assert scene.apply(BEFORE) == "done"
+    scene.fault = lambda step: "refused" if step.action == "wait" else None
+    new = BEFORE.replace('archive("b/")', 'archive("new/")')
+    for _ in range(2):
+        assert scene.apply(new) != "done"
+        assert ("storage", "ds://d/l/vch-1-boot") in scene.world
+    scene.fault = lambda step: None
+    assert scene.apply(new) == "done"
+    scene.settled(new)
+    assert ("storage", "ds://d/l/vch-1-boot") not in scene.world
 
 
 def test_renamed_and_edited_at_once(made: Make) -> None:
@@ -308,7 +365,7 @@ def test_two_objects_never_get_one_row(made: Make, monkeypatch: pytest.MonkeyPat
         run.commit(run.run, seq, moves={"a": "b"})
     run.abandon()
     assert scene.read().objects == before.objects
-    assert planned.renames_of([], before).moves == {}
+    assert planned.renames_of([], before).stages == ()
 
 
 def _machine() -> Any:

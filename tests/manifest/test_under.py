@@ -82,11 +82,13 @@ def test_what_is_not_granted_is_refused_before_anything_is_touched(team: Project
 def test_validate_says_it_too(team: Project) -> None:
     team.write("small.vch", SMALL.replace("disks/infra", "disks/other"))
     answer = vch("validate", "small.vch", "--format", "json")
-    assert answer.code == 3
+    assert answer.code == 4
     (one,) = answer.json()["diagnostics"]
     assert one["code"] == "not-granted"
     answer = vch("validate")  # the manifest itself is among the files of the project, and has no mistake
-    assert answer.code == 3 and "1 error in 2 files" in answer.err
+    assert answer.code == 4 and "1 error in 2 files" in answer.err
+    team.write("wrong.vch", "let a = b\n")
+    assert vch("validate").code == 3  # a mistake in a script counts before a refusal
 
 
 def test_the_plan_knows_what_it_was_made_under(team: Project) -> None:

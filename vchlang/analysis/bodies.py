@@ -8,8 +8,8 @@ from vchlang import codes
 from vchlang import values as v
 from vchlang.analysis.fit import fits, opened
 from vchlang.analysis.infer import Inference
-from vchlang.diagnostics import did_you_mean
-from vchlang.kinds.schema import Kind, Param, Verb
+from vchlang.diagnostics import did_you_mean, with_article
+from vchlang.kinds.schema import KINDS, Kind, Param, Verb
 from vchlang.syntax import ast
 from vchlang.text import Span
 
@@ -66,7 +66,10 @@ class Bodies(Inference):
         open_ended = False
         for entry in body.entries if body is not None else ():
             if isinstance(entry, ast.Spread):
-                open_ended |= self.spread(entry, params, seen, brought, word)
+                fresh: set[str] = set()
+                open_ended |= self.spread(entry, params, seen, fresh, word)
+                brought |= fresh
+                self.only_finds(entry.value, [params[one] for one in sorted(fresh & params.keys())], existing, word)
                 continue
             name = entry.name.text
             span = self.at(entry.name)
@@ -82,6 +85,7 @@ class Bodies(Inference):
                 self.infer(entry.value, v.ANY)
             else:
                 self.late = None
+                self.only_finds(entry.name, [param], existing, word)
                 self.given(param, entry.value, f"`{name}`")
                 if name == "name" and static is None:
                     self.static(entry.value, "a name")
@@ -91,6 +95,18 @@ class Bodies(Inference):
             for name, param in params.items():
                 if param.required and name not in seen and name not in brought:
                     self.out.report(codes.MISSING_FIELD, head, f"`{word}` needs `{name}`", hint=param.doc or None)
+
+    def only_finds(self, node: Any, params: list[Param], existing: bool, word: str) -> None:
+        """Report what an `existing` says of something beside which one it is: nothing would come of it."""
+        if existing and (useless := next((one for one in params if not one.finds), None)) is not None:
+            kind = KINDS[word.partition(" ")[2]]
+            if "ensure" in kind.words or "adopt" in kind.words:
+                taking = "ensure" if "ensure" in kind.words else "adopt"
+                hint = f"leave it out, or write `{taking} {kind.name}`, which makes it what stands here"
+            else:
+                hint = "leave it out"
+            message = f"`{useless.name}` does not help to find it, and what is `existing` is never changed"
+            self.out.report(codes.WRONG_VERB, self.at(node), message, hint=hint)
 
     def deciding(self, name: str, node: Any, static: dict[str, str], word: str) -> None:
         """Report a parameter that decides what there is, and is known only after apply; or a member of it."""
@@ -159,7 +175,7 @@ class Bodies(Inference):
             inner = opened(found)
             if isinstance(inner, v.KindOf):
                 if inner.kind not in param.kinds:
-                    self.wrong(node, f"{what} takes", " or ".join(f"a {kind}" for kind in param.kinds), found)
+                    self.wrong(node, f"{what} takes", " or ".join(map(with_article, param.kinds)), found)
                 elif isinstance(found, v.Optional) and param.required:  # else null is as if it were not written
                     self.maybe_null(node)
                 return
@@ -167,7 +183,7 @@ class Bodies(Inference):
                 elements = [one for one in found.options if isinstance(one, v.KindOf) and one.kind in param.kinds]
                 found = v.UnionOf(tuple(one for one in found.options if one not in elements))
             if opened(wanted) == v.STRING and found not in (v.ANY, v.NULL):
-                self.wrong(node, f"{what} takes", " or ".join(f"a {kind}" for kind in param.kinds), found)
+                self.wrong(node, f"{what} takes", " or ".join(map(with_article, param.kinds)), found)
                 return
         if not param.required and not isinstance(wanted, v.Optional):
             wanted = v.Optional(wanted)  # `null` is as if it were not written

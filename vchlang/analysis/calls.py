@@ -8,10 +8,10 @@ from vchlang import codes
 from vchlang import values as v
 from vchlang.analysis.builtins import BUILTINS, Builtin
 from vchlang.analysis.builtins.table import Function
-from vchlang.analysis.fit import a_type, fits, item, literal, option_for, read_of, unsecret
+from vchlang.analysis.fit import a_type, divided, fits, item, literal, option_for, read_of, unsecret
 from vchlang.analysis.operators import Operators
 from vchlang.analysis.program import Signature, Symbol
-from vchlang.diagnostics import Fix, did_you_mean, nearest
+from vchlang.diagnostics import Fix, did_you_mean, nearest, with_article
 from vchlang.kinds.schema import KINDS
 from vchlang.syntax import ast
 from vchlang.text import Span
@@ -60,12 +60,19 @@ class Calls(Operators):
     def arguments(self, node: Any, params: tuple[v.FieldOf, ...], args: tuple[ast.Arg, ...], what: str) -> None:
         """Check arguments, by position and by name, against what a case or a function takes."""
         fields = {one.name: one for one in params}
+        given = {arg.name.text for arg in args if arg.name is not None}
+        needed = [one.name for one in params[sum(arg.name is None for arg in args) :] if one.required]
+        missing = [name for name in needed if name not in given]
         seen: dict[str, Span] = {}
         for position, arg in enumerate(args):
             if arg.name is not None:
                 field = fields.get(arg.name.text)
                 if field is None:
-                    self.unknown_field(arg.name, fields, f"{what} takes no `{arg.name.text}`")
+                    meant = missing.pop(0) if missing else ""  # a wrong name and a missing one are one mistake
+                    near = nearest(arg.name.text, fields)
+                    hint = f"it needs `{meant}`" if meant and near is None else None
+                    message = f"{what} takes no `{arg.name.text}`"
+                    self.unknown_field(arg.name, fields, message, hint)
             else:
                 field = params[position] if position < len(params) else None
                 if field is None:
@@ -83,7 +90,7 @@ class Calls(Operators):
             if found != v.NULL or field.default is None:  # `null` is as if it were not given
                 self.fit(found, field.type, arg.value, f"`{field.name}`")
         for field in params:
-            if field.required and field.name not in seen:
+            if field.name in missing and field.name not in seen:
                 self.out.report(
                     codes.MISSING_FIELD, self.at(node), f"{what} needs `{field.name}`", hint=field.doc or None
                 )
@@ -104,9 +111,11 @@ class Calls(Operators):
             if isinstance(target, v.KindOf):
                 return self.called_fact(node, callee, target.kind)
             if target != v.ANY:
-                self.out.report(
-                    codes.UNKNOWN_FIELD, self.at(callee.name), f"{a_type(target)} has no `{callee.name.text}` to call"
-                )
+                from vchlang.analysis.habits import method_hint
+
+                hint = method_hint(callee.name.text, self.text[self.base + node.start : self.base + callee.target.end])
+                message = f"{a_type(target)} has no `{callee.name.text}` to call"
+                self.out.report(codes.UNKNOWN_FIELD, self.at(callee.name), message, hint=hint)
         elif not isinstance(callee, ast.Name) or callee.text not in self.broken:
             found = self.infer(callee, None)
             if isinstance(callee, ast.Group) and isinstance(callee.inner, ast.Lambda):
@@ -174,6 +183,10 @@ class Calls(Operators):
         return found
 
     def builtin(self, node: ast.Call, builtin: Builtin) -> v.Type:
+        if builtin.name in ("floor", "ceil") and (quotient := divided(node)) is not None:
+            left, right = self.infer(quotient.left, None), self.infer(quotient.right, None)
+            if left in v.UNITS and right == v.INT:
+                return left
         params = builtin.params
         least = len(params) - builtin.optional
         most = 10**6 if builtin.variadic else len(params)
@@ -190,6 +203,9 @@ class Calls(Operators):
                     self.infer(arg.value, None)
             return v.ANY
         types: list[v.Type] = []
+        if builtin.name == "joined" and literal(node.args[0].value) is not None:
+            self.out.report(codes.WRONG_ARGUMENTS, self.at(node), "the list comes first: joined(list, separator)")
+            return v.STRING
         for position, arg in enumerate(node.args):
             if arg.name is not None:
                 self.out.report(
@@ -213,9 +229,12 @@ class Calls(Operators):
                 self.wrong(arg.value, f"`{builtin.name}` takes", "a value", found)
                 found = v.ANY
             if isinstance(found, v.SecretOf):
-                # How long it is may be known. Else apply could not work it out: plans have texts, not calls.
-                if builtin.name != "len":
-                    self.out.report(codes.SECRET_SINK, self.at(arg.value), f"`{builtin.name}` takes no secret")
+                # A condition on it would tell of it, and apply could not work it out: plans have texts, not calls.
+                if builtin.name != "len" or not self.measuring:
+                    hint = "the `where` of a secret may ask for its length" if builtin.name == "len" else None
+                    message = f"`{builtin.name}` takes no secret"
+                    self.out.report(codes.SECRET_SINK, self.at(arg.value), message, hint=hint)
+                    return v.ANY
                 found = found.inner
             if not self.listlike(found, wanted):
                 self.fit(found, wanted, arg.value, f"`{name}`")
@@ -288,7 +307,7 @@ class Calls(Operators):
             self.out.report(
                 codes.UNKNOWN_FACT,
                 self.at(node.name),
-                f"a {kind} has no `{node.name.text}` to read",
+                f"{with_article(kind)} has no `{node.name.text}` to read",
                 hint=did_you_mean(node.name.text, facts) or "it has " + ", ".join(facts),
                 fix=self.fix(node.name, facts),
             )

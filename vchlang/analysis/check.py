@@ -24,6 +24,7 @@ from vchlang.analysis.branches import check_branches
 from vchlang.analysis.budget import MAX_MISTAKES
 from vchlang.analysis.components import NO_KIND, Components
 from vchlang.analysis.fit import Learnt, holds_secret, learnt, literal, opened
+from vchlang.analysis.names import component_called
 from vchlang.analysis.program import Component, Import, Package, Program, Symbol, TypeName, Unreadable
 from vchlang.analysis.renames import was_text, wrong_was
 from vchlang.diagnostics import Report, did_you_mean
@@ -151,7 +152,6 @@ class _Checker(Components):
         for base, statement in statements:
             self.base = base
             self.declare_top(statement)
-        self.types_of_components()
         for base, statement in statements:
             self.base = base
             if self.out.count > MAX_MISTAKES:
@@ -225,6 +225,7 @@ class _Checker(Components):
 
     def enter_type(self, name: ast.Word, made: TypeName) -> None:
         known = self.types.get(name.text)
+        maker = component_called(name.text)
         if known is not None:
             self.out.report(
                 codes.DUPLICATE_NAME,
@@ -232,8 +233,15 @@ class _Checker(Components):
                 f"the type `{name.text}` is declared already",
                 labels=[(known.span, "first declared here")],
             )
-        elif name.text in v.NAMED_TYPES or name.text in ("Secret", "Map") or name.text.lower() in KINDS:
+        elif of_language(name.text):
             self.out.report(codes.DUPLICATE_NAME, self.at(name), f"`{name.text}` is a type of the language")
+        elif maker in self.components:
+            message = f"`{name.text}` is the type of the component `{maker}` already"
+            labels = [(self.spans[maker], "first declared here")]
+            self.out.report(codes.DUPLICATE_NAME, self.at(name), message, labels=labels)
+            # Nobody knows which of them is meant by the name, so it fits everywhere.
+            made.type, made.state, made.used = v.ANY, 2, True
+            self.types[name.text] = made
         else:
             self.types[name.text] = made
 
@@ -264,14 +272,18 @@ class _Checker(Components):
         else:
             self.components[name.text] = made
             self.spans[name.text] = self.at(name)
+            self.type_of_component(name)
 
-    def types_of_components(self) -> None:
-        """Report types that are called as a component's is."""
-        for name in self.components:
-            if (type_ := self.types.get(v.type_name(name))) is not None:
-                message = f"`{type_.name}` is the type of the component `{name}` already"
-                type_.used = True
-                self.out.report(codes.DUPLICATE_NAME, type_.span, message, labels=[(self.spans[name], "the component")])
+    def type_of_component(self, name: ast.Word) -> None:
+        """Report a component whose type has the name of another: what is a type is one set of names."""
+        type_name = v.type_name(name.text)
+        message = f"the component `{name.text}` has the type `{type_name}`, and that is "
+        if (known := self.types.get(type_name)) is not None:
+            known.used = True
+            labels = [(known.span, "first declared here")]
+            self.out.report(codes.DUPLICATE_NAME, self.at(name), message + "declared already", labels=labels)
+        elif of_language(type_name):
+            self.out.report(codes.DUPLICATE_NAME, self.at(name), message + "a type of the language")
 
     # ---- imports ---------------------------------------------------------------------------------------------------
 
@@ -357,13 +369,18 @@ class _Checker(Components):
         node = statement.node
         kind = type(node)
         if kind is ast.Broken:
-            self.unread.update(_WORD.findall(self.text, self.base + node.start, self.base + node.end))
+            self.not_read(node)
             return
         if not self.placed(node, where, top):
+            self.not_read(node)
             return
         if statement.decorators:
             self.decorators(statement, where)
         _STATEMENTS[kind](self, node, where)
+
+    def not_read(self, node: Any) -> None:
+        """Take every word of a statement that is not checked for the use of a name."""
+        self.unread.update(_WORD.findall(self.text, self.base + node.start, self.base + node.end))
 
     def placed(self, node: Any, where: str, top: bool) -> bool:
         kind = type(node)
@@ -407,11 +424,13 @@ class _Checker(Components):
                 continue
             seen[name] = self.at(one)
             if name not in _DECORATORS:
+                from vchlang.analysis.habits import field_hint
+
                 self.out.report(
                     codes.UNKNOWN_DECORATOR,
                     self.at(one.name),
                     f"no decorator `@{name}`",
-                    hint=did_you_mean(name, _DECORATORS),
+                    hint=did_you_mean(name, _DECORATORS) or field_hint(name, "takes no"),
                     fix=self.fix(one.name, _DECORATORS),
                 )
             elif name == "fault":
@@ -627,6 +646,11 @@ class _Checker(Components):
         type_ = self.type(node.type) if node.type is not None else self.infer(node.value, None)
         self.base, self.out, self.late = saved, report, None
         return v.plain(type_)
+
+
+def of_language(type_name: str) -> bool:
+    """Whether a name of a type is one that every script has."""
+    return type_name in v.NAMED_TYPES or type_name in ("Secret", "Map") or type_name.lower() in KINDS
 
 
 def exports(program: Program) -> list[str]:

@@ -14,7 +14,7 @@ from vchlang.analysis.fit import opened, opposite
 from vchlang.analysis.names import Context
 from vchlang.analysis.program import Component, Symbol
 from vchlang.analysis.steps import Steps
-from vchlang.diagnostics import did_you_mean
+from vchlang.diagnostics import did_you_mean, with_article
 from vchlang.kinds.schema import KINDS, Kind, Param, Verb
 from vchlang.syntax import ast
 from vchlang.text import Span
@@ -97,13 +97,16 @@ class Components(Steps):
 
     # ---- components ------------------------------------------------------------------------------------------------
 
-    def component_type(self, component: Component) -> v.InstanceOf:
+    def component_type(self, component: Component) -> v.Type:
+        """The type of its instances; anything while it is being checked, since that is a ring and reported once."""
         self.used_components.add(id(component))
         if component.path != self.path:
             return component.type
-        if component.state == 1:
-            self.ring(component)
-        elif component.state == 0:
+        if any(one is component for one in self.resolving):
+            if component.state == 1:
+                self.ring(component)
+            return v.ANY
+        if component.state == 0:
             component.state = 1
             self.resolving.append(component)
             saved = self.base, self.context, self.scopes, self.late, self.narrowed, self.probing
@@ -175,12 +178,14 @@ class Components(Steps):
                 return
             if name not in self.broken:
                 known = [*(one for one in KINDS if one != "segment"), *self.components]
+                from vchlang.analysis.habits import kind_hint
+
                 self.out.report(
                     codes.UNKNOWN_KIND,
                     self.at(node.kind),
                     f"no kind `{name}`",
-                    hint=did_you_mean(name, known),
-                    fix=self.fix(node.kind, known),
+                    hint=(habit := kind_hint(name)) or did_you_mean(name, known),
+                    fix=self.fix(node.kind, known) if habit is None else None,
                 )
             for written in (node.inside, node.at, node.body):
                 if written is not None:
@@ -198,8 +203,8 @@ class Components(Steps):
             self.out.report(
                 codes.WRONG_VERB,
                 self.at(verb),
-                f"a {kind.name} has no `{verb.text}`",
-                hint=f"a {kind.name} is brought in by " + " or ".join(f"`{word}`" for word in kind.words),
+                f"{with_article(kind.name)} has no `{verb.text}`",
+                hint=f"{with_article(kind.name)} is brought in by " + " or ".join(f"`{word}`" for word in kind.words),
                 fix=self.fix(verb, kind.words) if len(kind.words) == 1 else None,
             )
 
@@ -233,10 +238,13 @@ class Components(Steps):
         """`create website front { … }`: the parameters of a component, as fields and clauses."""
         self.component_type(component)
         kind = component.kind
-        self.verb(kind, node.verb)
         self.keys(node.target)
-        if kind is NO_KIND:
+        if kind is NO_KIND:  # it is part of a ring, and nobody knows what it takes
+            for written in (node.inside, node.at, node.body):
+                if written is not None:
+                    self.infer(written, v.ANY)
             return
+        self.verb(kind, node.verb)
         for word in ("in", "at"):
             self.clause(kind, node, word, node.inside if word == "in" else node.at)
         self.body(kind.element, node.body, self.at(node.target), word=component.name, static=component.static)

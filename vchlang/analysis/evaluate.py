@@ -10,6 +10,7 @@ out their fields and the handles. So a name may stand before its declaration, an
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -33,10 +34,10 @@ from vchlang.analysis.program import (
     PowerDecl,
     Program,
     WaitDecl,
+    Was,
     Where,
 )
-from vchlang.analysis.renames import SPAN as WAS
-from vchlang.analysis.renames import no_address, old_address, was_text
+from vchlang.analysis.renames import no_address, old_addresses, was_text, with_keys
 from vchlang.analysis.scopes import NOTHING, Argument, Frame, Known, Limit, Scope
 from vchlang.diagnostics import Diagnostic, Severity, did_you_mean, has_errors
 from vchlang.kinds.schema import KINDS, Param, Verb
@@ -76,6 +77,18 @@ def evaluate(program: Program, parameters: Parameters, inputs: Inputs, steps: in
                 left = sampler.steps - _PER_SAMPLE
         made.diagnostics = tuple(found)
     return made
+
+
+def check_secrets(program: Program, parameters: Parameters) -> tuple[Diagnostic, ...]:
+    """What is wrong with the values of secret parameters, by their `where`. Evaluating itself needs no values of them.
+
+    parameters: as for `evaluate`, with the secrets that were read. program: free of errors.
+    """
+    evaluator = Evaluator(program, parameters, {})
+    for name in parameters.secrets:
+        with contextlib.suppress(Known, Limit):
+            evaluator.lookup(name, evaluator.main.top)
+    return tuple(one for one in evaluator.main.out.freeze() if one.code == codes.WHERE_FAILED.slug)
 
 
 class Item:
@@ -433,10 +446,7 @@ class Evaluator(Connections):
         frame.inside = (*outer.inside, component)
         frame.protect = outer.protect or "protect" in decorators
         frame.retain = outer.retain or "retain" in decorators
-        if outer.was != outer.prefix:
-            frame.was, frame.was_said = outer.was + address[len(outer.prefix) :] + ".", outer.was_said
-        if "was" in decorators and (old := self.old(decorators["was"], item.scope)) is not None:
-            frame.was, frame.was_said = outer.was + old[0] + ".", old[1]
+        frame.was = self.was(item, address, ".")
         frame.after = outer.after  # `@after` of the instance itself is added when all elements are known
         outer.inner.append(frame)
         self.frames[address] = frame
@@ -491,7 +501,6 @@ class Evaluator(Connections):
         node = item.node
         protect, retain, after = self.decorations(item)
         frame = item.scope.frame
-        was = self.was(item, address, spans)
         if len(self.elements) >= MAX_ELEMENTS:
             self.limit(codes.LIMIT_SIZE, node, f"a script makes no more than {MAX_ELEMENTS:,} elements")
         self.elements[address] = ElementDecl(
@@ -506,7 +515,7 @@ class Evaluator(Connections):
             order=item.order,
             protect=protect or frame.protect,
             retain=retain or frame.retain,
-            was=was,
+            was=self.was(item, address),
             needs=needs_of(body),
             after=after,
             waits=item.waits,
@@ -521,29 +530,36 @@ class Evaluator(Connections):
             if name not in frame.scope.values and isinstance(frame.scope.lazy[name], Argument):
                 self.lookup(name, frame.scope)
 
-    def was(self, item: Item, address: str, spans: dict[str, Where]) -> str:
-        """The old address of an element, and where it stands; empty without one."""
+    def was(self, item: Item, address: str, end: str = "") -> tuple[Was, ...]:
+        """What each `@was` over an element says, or over an instance, whose elements' addresses go on after `end`."""
         frame = item.scope.frame
         for one in item.statement.decorators:
-            if one.name.text == "was" and (old := self.old(one, item.scope)) is not None:
-                spans[WAS] = old[1]
-                return frame.was + old[0]
-        if frame.was != frame.prefix and frame.was_said is not None:
-            spans[WAS] = frame.was_said
-            return frame.was + address[len(frame.prefix) :]
-        return ""
+            text = self.old(one, item.scope) if one.name.text == "was" else None
+            if text is None:
+                continue
+            keys = address[len(frame.prefix) + len(item.node.target.name.text) :]
+            olds = tuple(frame.prefix + old + end for old in old_addresses(text, keys))
+            was = Was(
+                olds=olds, new=address + end, prefix=frame.prefix, depth=len(frame.inside), text=text,
+                where=self.where(was_text(one)), head=self.where(item.node.target),
+            )  # fmt: skip
+            return (*frame.was, was)
+        return frame.was
 
-    def old(self, one: ast.Decorator, scope: Scope) -> tuple[str, Where] | None:
-        """The address that a `@was` names, and where; None where it names none, and the mistake is reported."""
+    def old(self, one: ast.Decorator, scope: Scope) -> str | None:
+        """The address that a `@was` names; None where it names none, and the mistake is reported."""
         written = was_text(one)
-        text = self.quiet(written, scope) if written is not None else None
+        if written is None:
+            return None
+        values = [part if isinstance(part, str) else self.quiet(part, scope) for part in written.parts]
+        keys = all(type(value) in (str, int) for value in values)
+        text = with_keys(written, values) if keys else self.quiet(written, scope)
         if not isinstance(text, str):
             return None
-        address = old_address(text)
-        if address is None:
+        if not old_addresses(text):
             self.report(codes.BAD_RENAME, one, no_address(text))
             return None
-        return address, self.where(written)
+        return text
 
     def decorations(self, item: Item) -> tuple[bool, bool, set[str]]:
         if not item.statement.decorators:
@@ -804,12 +820,12 @@ class Evaluator(Connections):
     def power(self, item: Item, out: Composition) -> None:
         node: ast.Power = item.node
         what = self.quiet(node.what, item.scope)
-        if isinstance(what, v.ElementRef):
+        if what is not None:
             _, _, after = self.decorations(item)
             out.powers.append(
                 PowerDecl(
                     switch=node.switch.text,
-                    executor=what.address,
+                    executor=what.address if isinstance(what, v.ElementRef) and what.kind == "executor" else "",
                     where=self.where(node),
                     order=item.order,
                     after=after,

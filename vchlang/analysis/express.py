@@ -14,7 +14,8 @@ from vchlang import codes
 from vchlang import values as v
 from vchlang.analysis.budget import WEIGHED
 from vchlang.analysis.builtins import BUILTINS, Misfit, Mistake, work
-from vchlang.analysis.fit import read_of, split_number
+from vchlang.analysis.builtins.table import shortened
+from vchlang.analysis.fit import divided, read_of, split_number
 from vchlang.analysis.later import Held, Later
 from vchlang.analysis.program import Symbol, Unreadable
 from vchlang.analysis.scopes import MAX_DEPTH, MAX_ITEMS, MAX_STEPS, MAX_TEXT, NOTHING, Argument, Known, Module, Scope
@@ -309,6 +310,8 @@ class Expressions(Later):
         home = module, symbol.base, module.top.frame
         place = self.place
         params = function.signature.params
+        if any(one.required and one.name not in given for one in params):
+            return NOTHING  # the checker has said it
         # A default or a constraint may use any other parameter, so what is given comes first.
         for field in params:
             value = given.get(field.name)
@@ -337,11 +340,15 @@ class Expressions(Later):
         role = node.args[0].value.name if node.args and isinstance(node.args[0].value, ast.Variant) else None
         if fact is None or not fact.roles or role is None:
             return NOTHING
-        self.roles.append((target.address, role, self.where(node)))
+        self.roles.append((target.address, role, self.where(node.args[0].value)))
         return v.Unknown(fact.type, target.address, fact.name, (role,))
 
     def builtin(self, node: ast.Call, name: str, scope: Scope) -> Any:
         builtin = BUILTINS[name]
+        if name in ("floor", "ceil") and (quotient := divided(node)) is not None:
+            left, right = self.eval(quotient.left, scope), self.eval(quotient.right, scope)
+            if type(left) in v.UNIT_TYPES and type(right) is int and right:
+                return type(left)(int(left) // right if name == "floor" else -(-int(left) // right))
         args = [self.eval(arg.value, scope) for arg in node.args]
         args = [one.at(arg.value) if type(one) is Function else one for one, arg in zip(args, node.args, strict=True)]
         if any(isinstance(one, v.Unknown | v.Template) for one in args):
@@ -367,7 +374,7 @@ class Expressions(Later):
         except Mistake as problem:
             if self.was_reported(node, scope):
                 return NOTHING
-            raise self.mistake(codes.CODES[problem.code], node, problem.message) from None
+            raise self.mistake(codes.CODES[problem.code], _blamed(node, args, problem), problem.message) from None
         except Misfit as problem:
             if self.was_reported(node, scope):
                 return NOTHING
@@ -452,6 +459,15 @@ class Function:
     def __call__(self, *args: Any) -> Any:
         names = [one.name for one in self.signature.params]
         return self.evaluation.apply(self, dict(zip(names, args, strict=False)), {}, self.node)
+
+
+def _blamed(node: ast.Call, args: list[Any], problem: Mistake) -> Any:
+    """The argument that a mistake of a function speaks of first; the call where it is none or not known."""
+    if problem.code == "bad-text" and len(args) == len(node.args):
+        for arg, value in zip(node.args, args, strict=True):
+            if isinstance(value, str) and problem.message.startswith(shortened(value)):
+                return arg.value
+    return node
 
 
 def _merged(parts: list[Any]) -> tuple[Any, ...]:

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from vchlang import values as v
 from vchlang.analysis.program import Read
+from vchlang.diagnostics import with_article
 from vchlang.syntax import ast
 
 
@@ -171,6 +172,22 @@ def holds_secret(type_: v.Type) -> bool:
             return False
 
 
+def holds_element(type_: v.Type) -> v.Type | None:
+    """The kind or component of which a value of the type has an element or instance somewhere in it; else None."""
+    match type_:
+        case v.KindOf() | v.InstanceOf():
+            return type_
+        case v.Optional(inner) | v.ListOf(inner) | v.MapOf(_, inner) | v.Named(inner=inner):
+            return holds_element(inner)
+        case v.UnionOf(options):
+            each = [holds_element(one) for one in options]
+            return each[0] if None not in each else None  # one of the others can be given
+        case v.RecordOf(fields):
+            return next((found for one in fields if (found := holds_element(one.type)) is not None), None)
+        case _:
+            return None
+
+
 def can_be_key(type_: v.Type) -> bool:
     """Whether a value of the type can be a key of a map: a text or a whole number."""
     return type_ in (v.STRING, v.INT, v.ANY) or type_ in v.TEXTUAL or isinstance(type_, v.TextsOf)
@@ -260,6 +277,14 @@ def narrow(type_: v.Type, test: str, holds: bool) -> v.Type:
     return v.Optional(made) if isinstance(type_, v.Optional) and not holds else made
 
 
+def divided(call: ast.Call) -> ast.Binary | None:
+    """The division that is the argument of a call, as in `floor(8GiB / 3)`: of a unit it needs not come out whole."""
+    inner = call.args[0].value if len(call.args) == 1 else None
+    while isinstance(inner, ast.Group):
+        inner = inner.inner
+    return inner if isinstance(inner, ast.Binary) and inner.operator.text == "/" else None
+
+
 def names_in(node: Any) -> Iterator[str]:
     """Every name that an expression uses, its own parameters and loop variables among them."""
     return (path.partition(".")[0] for path in paths_in(node))
@@ -286,10 +311,21 @@ def a_type(type_: v.Type) -> str:
         case v.Simple("null"):
             return "null"
         case v.KindOf(kind):
-            return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
+            return with_article(kind)
         case v.RecordOf():
             return "a record"
         case v.InstanceOf(name):
-            return f"a {name}"
+            return with_article(name)
         case _:
             return v.show_type(type_)
+
+
+def one_of(type_: v.Type) -> str:
+    """A value of a type as a message says it: `an Int`, `a text`."""
+    match opened(type_):
+        case v.Simple("String"):
+            return "a text"
+        case v.KindOf() | v.RecordOf() | v.InstanceOf() as inner:
+            return a_type(inner)
+        case _:
+            return with_article(v.show_type(type_))

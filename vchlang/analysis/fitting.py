@@ -6,7 +6,7 @@ from typing import Any
 
 from vchlang import codes
 from vchlang import values as v
-from vchlang.analysis.fit import bad_text, opened
+from vchlang.analysis.fit import bad_text, one_of, opened
 from vchlang.analysis.scopes import NOTHING, Naming, Scope
 from vchlang.syntax import ast
 
@@ -32,7 +32,7 @@ class Fitting(Naming):
                 return self.fit_text(value, type_, node)
             if not _is_simple(value, type_):
                 # The checker could not tell: it came through a list of several types, a spread of a map, or a call.
-                message = f"a {v.show_type(type_)} stands here, not {v.brief(value)}"
+                message = f"{one_of(type_)} belongs here, not {v.brief(value)}"
                 self.report(codes.WRONG_TYPE, node, message)
                 return NOTHING
             return float(value) if cls is int and type_ == v.FLOAT else value
@@ -79,7 +79,7 @@ class Fitting(Naming):
         if value is None:
             self.report(codes.NOT_OPTIONAL, node, "this is null", hint="give it another value with `??`")
         else:
-            self.report(codes.WRONG_TYPE, node, f"a {v.show_type(type_)} stands here, not {v.brief(value)}")
+            self.report(codes.WRONG_TYPE, node, f"{one_of(type_)} belongs here, not {v.brief(value)}")
         return NOTHING
 
     def fit_named(self, value: Any, type_: v.Named, node: Any) -> Any:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from vchlang import values as v
-from vchlang.analysis.fit import literal, split_number
+from vchlang.analysis.fit import literal, one_of, split_number
 from vchlang.syntax import ast
 from vchlang.syntax.parser import parse_expression
 from vchlang.text import SourceText
@@ -178,4 +178,4 @@ def _example_of(type_: v.Type) -> str:
         case v.VariantOf(cases=cases):
             return "it is one of " + ", ".join(f".{case.name}" for case in cases)
         case _:
-            return f"write a {v.show_type(type_)} as in a script"
+            return f"write {one_of(type_)} as in a script"

@@ -18,7 +18,7 @@ from vchlang import codes
 from vchlang import values as v
 from vchlang.analysis.manifest import Granted, within
 from vchlang.analysis.program import BindStep, Composition, ElementDecl, HandleDecl, JoinStep, Where
-from vchlang.diagnostics import Code, Diagnostic, Label, Report
+from vchlang.diagnostics import Code, Diagnostic, Label, Report, with_article
 from vchlang.kinds.manifest import WORDS, Limits
 from vchlang.text import Span
 
@@ -54,7 +54,7 @@ class _Check:
     def run(self) -> tuple[Diagnostic, ...]:
         for element in self.in_order():
             if element.kind not in _ELEMENTS:
-                self.refuse(element.head, f"the manifest cannot grant a {element.kind}", "")
+                self.refuse(element.head, f"the manifest cannot grant {with_article(element.kind)}", "")
                 continue
             if element.kind != "task":  # it is a part of its executor
                 self.verb(element)

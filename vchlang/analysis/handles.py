@@ -39,11 +39,13 @@ def check_composition(composition: Composition, roles: list[tuple[str, str, Wher
     members: dict[str, dict[tuple[str, str], _Member]] = {}
     handles: dict[str, list[HandleDecl]] = {}
     compute: dict[str, BindStep] = {}
+    refused: set[tuple[str, str]] = set()
     for handle in sorted(composition.handles, key=lambda one: one.order):
-        _walk(handle, members.setdefault(handle.executor, {}), compute, out)
+        for address in _walk(handle, members.setdefault(handle.executor, {}), compute, out):
+            refused.add((handle.executor, address))
         handles.setdefault(handle.executor, []).append(handle)
     for executor, found in members.items():
-        _finish(executor, handles, found, composition, out)
+        _finish(executor, handles, found, composition, {one for of, one in refused if of == executor}, out)
     _roles_joined(composition, members, roles, out)
     _waits(composition, members, out)
     check_order(composition, out)
@@ -67,16 +69,20 @@ def _enters_segments(composition: Composition) -> bool:
 
 def _walk(
     handle: HandleDecl, members: dict[tuple[str, str], _Member], compute: dict[str, BindStep], out: Report
-) -> None:
+) -> set[str]:
+    """Follow the steps of a handle; the addresses of joins that were refused."""
     refused: list[tuple[str, str]] = []
+    out_of_it: set[str] = set()
     for step in handle.steps:
         if isinstance(step, JoinStep):
             if not _join(step, members, out):
                 refused.append((step.address, step.role))
+                out_of_it.add(step.address)
         elif (step.address, step.role) in refused:
             refused.remove((step.address, step.role))  # the bind of a join that was reported
         elif step.kind not in ("executor", "template"):
-            _bind(step, handle, members, out)
+            if not _bind(step, handle, members, out):
+                out_of_it.add(step.address)
         elif step.address != handle.executor:
             _say(
                 out,
@@ -88,6 +94,7 @@ def _walk(
             hint = "its handles are its composition together: say it once"
             _say(out, codes.BOUND_TWICE, step.where, f"`{step.address}` is bound already", first.where,
                  "first bound here", hint=hint)  # fmt: skip
+    return out_of_it
 
 
 def _join(step: JoinStep, members: dict[tuple[str, str], _Member], out: Report) -> bool:
@@ -133,9 +140,13 @@ def _join(step: JoinStep, members: dict[tuple[str, str], _Member], out: Report) 
     return True
 
 
-def _bind(step: BindStep, handle: HandleDecl, members: dict[tuple[str, str], _Member], out: Report) -> None:
-    joined = [one for one in members.values() if one.join.address == step.address]
-    fitting = [one for one in joined if not step.role or one.join.role == step.role]
+def _bind(step: BindStep, handle: HandleDecl, members: dict[tuple[str, str], _Member], out: Report) -> bool:
+    """Enter a bind at its membership; whether it has one, and a place where it needs one."""
+    if step.role or step.kind == "task":  # it can mean one membership only
+        own = members.get((step.address, step.role))
+        fitting = [own] if own is not None else []
+    else:
+        fitting = [one for one in members.values() if one.join.address == step.address]
     if not fitting:
         later = next(
             (
@@ -149,7 +160,7 @@ def _bind(step: BindStep, handle: HandleDecl, members: dict[tuple[str, str], _Me
         if later is None and any(
             isinstance(one, JoinStep) and one.address == step.address and one.role == step.role for one in handle.steps
         ):
-            return  # its join is wrong, and that has been said
+            return False  # its join is wrong, and that has been said
         _say(
             out,
             codes.BIND_BEFORE_JOIN,
@@ -159,7 +170,7 @@ def _bind(step: BindStep, handle: HandleDecl, members: dict[tuple[str, str], _Me
             "joined only here",
             hint=f"write `join {_written_name(step.address)}` before it",
         )
-        return
+        return False
     if len(fitting) > 1:
         roles = ", ".join(f"`{one.join.role}`" for one in fitting)
         _say(
@@ -169,7 +180,7 @@ def _bind(step: BindStep, handle: HandleDecl, members: dict[tuple[str, str], _Me
             f"`{step.address}` is joined as {roles}: say which is bound",
             hint=f"write `bind {_written_name(step.address)} as {fitting[0].join.role}`",
         )
-        return
+        return False
     member = fitting[0]
     step.role = member.join.role
     if member.bind is not None:
@@ -181,7 +192,7 @@ def _bind(step: BindStep, handle: HandleDecl, members: dict[tuple[str, str], _Me
             member.bind.where,
             "first bound here",
         )
-        return
+        return True
     member.bind = step
     if step.role == "container" and step.kind == "network":
         _say(
@@ -196,6 +207,8 @@ def _bind(step: BindStep, handle: HandleDecl, members: dict[tuple[str, str], _Me
             _say(out, codes.WRONG_CLAUSE, step.spans["at"], "a loader is bound without `at`")
         elif step.role in ("persistent", "non_persistent") and "at" not in step.spans:
             _say(out, codes.MISSING_FIELD, step.where, "a storage is bound at a path", hint='write `bind at "/…"`')
+            return False
+    return True
 
 
 def _finish(
@@ -203,8 +216,10 @@ def _finish(
     all_handles: dict[str, list[HandleDecl]],
     members: dict[tuple[str, str], _Member],
     composition: Composition,
+    refused: set[str],
     out: Report,
 ) -> None:
+    """What only all handles of an executor show. refused: what is joined to it by mistake, or once too often."""
     handles = all_handles[executor]
     partial = any(one.partial for one in handles) or any(
         one.join.kind == "storage" and one.join.role not in _STORAGE_ROLES for one in members.values()
@@ -230,7 +245,12 @@ def _finish(
     _mounts(members, out)
     _nics(members, out)
     element = composition.elements.get(executor)
-    _tasks(members, partial or element is None or element.verb != "create" or "parent" in element.body, out)
+    _tasks(
+        members,
+        partial or element is None or element.verb != "create" or "parent" in element.body,
+        None if partial else refused,
+        out,
+    )
 
 
 def _loaders_in(handles: list[HandleDecl]) -> list[JoinStep]:
@@ -313,13 +333,17 @@ def _nics(members: dict[tuple[str, str], _Member], out: Report) -> None:
                 _say(out, codes.NO_ADDRESS, one.bind.where, f"a separate NIC on `{address}` needs its own `ip`")
 
 
-def _tasks(members: dict[tuple[str, str], _Member], inherits: bool, out: Report) -> None:
-    """inherits: whether it may have networks that no handle of the script joins to it."""
+def _tasks(members: dict[tuple[str, str], _Member], inherits: bool, refused: set[str] | None, out: Report) -> None:
+    """inherits: whether it may have networks that no handle of the script joins to it. refused: what is joined or bound
+    by mistake, and is not said to be missing too; None where a mistake leaves open what there is.
+    """
     mounted = {
         one.join.address
         for one in members.values()
         if one.join.kind == "storage" and one.bind is not None and "at" in one.bind.body
     }
+    joins = [one.join for one in members.values() if one.join.kind == "network"]
+    roles = [one.role for one in joins if one.role != "container"]
     for member in members.values():
         bind = member.bind
         if member.join.kind != "task" or bind is None:
@@ -334,8 +358,6 @@ def _tasks(members: dict[tuple[str, str], _Member], inherits: bool, out: Report)
             )
         probe = bind.body.get("ready")
         role = probe.fields.get("role") if isinstance(probe, v.VariantValue) else None
-        joins = [one.join for one in members.values() if one.join.kind == "network"]
-        roles = [one.role for one in joins if one.role != "container"]
         if isinstance(role, str) and role not in roles and not inherits:
             _say(
                 out,
@@ -345,7 +367,12 @@ def _tasks(members: dict[tuple[str, str], _Member], inherits: bool, out: Report)
                 hint="its roles are " + ", ".join(roles) if roles else "no network is joined to it",
             )
         log = bind.body.get("log")
-        if isinstance(log, v.ElementRef) and log.address not in mounted:
+        if (
+            isinstance(log, v.ElementRef)
+            and log.address not in mounted
+            and refused is not None
+            and log.address not in refused
+        ):
             _say(
                 out,
                 codes.LOG_NOT_MOUNTED,
@@ -380,6 +407,7 @@ def _roles_joined(
 def _waits(composition: Composition, members: dict[str, dict[tuple[str, str], _Member]], out: Report) -> None:
     # The last word on an executor's power is what it comes to.
     last = {one.executor: one for one in sorted(composition.powers, key=lambda one: one.order)}
+    unclear = last.pop("", None) is not None  # one of them names no executor, and that has been said
     started = {executor for executor, one in last.items() if one.switch == "start"}
     for executor in started - members.keys():
         element = composition.elements.get(executor)
@@ -410,7 +438,7 @@ def _waits(composition: Composition, members: dict[str, dict[tuple[str, str], _M
         if wait.executor in last and wait.executor not in started:
             message = f"`{wait.executor}` is stopped in the end, so this would never come"
             _say(out, codes.NO_START, wait.where, message, last[wait.executor].where, "stopped here")
-        elif wait.executor not in started:
+        elif wait.executor not in started and not unclear:
             _say(
                 out,
                 codes.NO_START,

@@ -75,7 +75,7 @@ class Inference(Calls):
             if name in BUILTINS:
                 builtin = BUILTINS[name]
                 return v.FunctionOf(len(builtin.params))
-            self.no_name(node)
+            self.no_name(node, wanted)
             return v.ANY
         symbol.used = True
         if symbol.state != 2:
@@ -98,9 +98,11 @@ class Inference(Calls):
                     type_ = narrow(type_, test, holds)
         return type_
 
-    def no_name(self, node: ast.Name) -> None:
+    def no_name(self, node: ast.Name, wanted: v.Type | None = None) -> None:
+        from vchlang.analysis import habits
+
         name = node.text
-        if name in self.broken:
+        if name in self.broken or habits.is_reserved(name):
             return
         hidden = self.top.get(name)
         if hidden is not None:
@@ -113,15 +115,34 @@ class Inference(Calls):
                 labels=[(hidden.span, "declared here")],
             )
             return
-        hint = did_you_mean(name, self.names())
-        self.out.report(codes.UNKNOWN_NAME, self.at(node), f"there is no `{name}`", hint=hint)
+        if name in self.components:
+            hint: str | None = f"`{name}` is a component, which `create` makes: create {name} x {{ … }}"
+            self.out.report(codes.UNKNOWN_NAME, self.at(node), f"there is no function `{name}`", hint=hint)
+            return
+        case = habits.case_of(name, wanted)
+        hint = f"did you mean `{case}`?" if case else habits.name_hint(name) or did_you_mean(name, self.names())
+        fix = Fix(f"write {case}", self.at(node), case) if case and "…" not in case else None
+        self.out.report(codes.UNKNOWN_NAME, self.at(node), f"there is no `{name}`", hint=hint, fix=fix)
 
     def e_number(self, node: ast.Number, wanted: v.Type | None) -> v.Type:
         digits, unit = split_number(node.text)
         if not unit:
+            if digits[0] == "0" and digits[1:].isdigit():
+                self.leading_zero(node, digits)
             return v.FLOAT if "." in digits else v.INT
         known = v.UNIT_TABLE.get(unit)
         if known is None:
+            from vchlang.analysis.habits import number_hint
+
+            if (decimal := number_hint(node.text)) is not None:
+                self.out.report(
+                    codes.WRONG_UNIT,
+                    self.at(node),
+                    "numbers are decimal, and written out",
+                    hint=f"write {decimal}",
+                    fix=Fix(f"write {decimal}", self.at(node), decimal),
+                )
+                return v.INT
             inner = opened(wanted) if wanted is not None else None
             guess = _UNIT_GUESSES.get(unit.lower()) or nearest(unit, v.UNIT_TABLE)
             if inner == v.DURATION and unit == "m":
@@ -137,6 +158,16 @@ class Inference(Calls):
             )
             return v.ANY
         return v.UNIT_TYPES[known[0]]
+
+    def leading_zero(self, node: ast.Number, digits: str) -> None:
+        """Report `0644`, which other languages read as octal."""
+        plain = digits.lstrip("0") or "0"
+        self.out.report(
+            codes.WRONG_UNIT,
+            self.at(node),
+            f"`{digits}` begins with 0: numbers are decimal, and this would be {plain}",
+            hint=f'write {plain}, or "{digits}" for a mode of files',
+        )
 
     def e_text(self, node: ast.Text, wanted: v.Type | None) -> v.Type:
         secret = False
@@ -333,10 +364,17 @@ class Inference(Calls):
                 )
                 return v.ANY
             case v.MapOf():
-                self.out.report(codes.UNKNOWN_FIELD, self.at(node.name), f"a map has keys: write [{v.quoted(name)}]")
+                symbol = self.find(node.target.text) if isinstance(node.target, ast.Name) else None
+                said = f"a map has keys: write [{v.quoted(name)}]"
+                if symbol is not None and symbol.what == "element":
+                    said = f"`{symbol.name}` is a family: write {symbol.name}[…].{name}"
+                self.out.report(codes.UNKNOWN_FIELD, self.at(node.name), said)
                 return v.ANY
             case _:
-                self.out.report(codes.UNKNOWN_FIELD, self.at(node.name), f"{a_type(target)} has no `{name}`")
+                from vchlang.analysis.habits import method_hint
+
+                hint = method_hint(name, self.text[self.base + node.target.start : self.base + node.target.end])
+                self.out.report(codes.UNKNOWN_FIELD, self.at(node.name), f"{a_type(target)} has no `{name}`", hint=hint)
                 return v.ANY
 
     def e_index(self, node: ast.Index, wanted: v.Type | None) -> v.Type:

@@ -13,6 +13,7 @@ from vchlang.analysis.fit import (
     a_type,
     bad_text,
     fits,
+    holds_element,
     holds_secret,
     literal,
     opened,
@@ -26,6 +27,11 @@ from vchlang.analysis.typenames import TypeExpressions
 from vchlang.diagnostics import Fix, did_you_mean
 from vchlang.syntax import ast
 from vchlang.text import Span
+
+
+def component_called(type_name: str) -> str:
+    """The name of the component whose instances a name of a type may mean; empty for what is none."""
+    return type_name[:1].lower() + type_name[1:] if type_name[:1].isupper() else ""
 
 
 class Context:
@@ -54,6 +60,7 @@ class Names(TypeExpressions):
     narrowed: what the conditions around tell of names. broken: names that a statement with a syntax error declares.
     unread: the words of such statements.
     positional: whether the loop just read goes over a list. probing: whether a `verify` is being read, where alone a condition may ask the world.
+    measuring: whether the `where` of a secret is being read, where alone one may ask how long that is.
     """
 
     def __init__(self, source: str, path: str) -> None:
@@ -70,6 +77,7 @@ class Names(TypeExpressions):
         self.narrowed: list[list[Learnt]] = []
         self.late: Span | None = None
         self.probing = False
+        self.measuring = False
         self.positional = False
         self.resolving: list[Symbol | TypeName | Component] = []
 
@@ -77,7 +85,7 @@ class Names(TypeExpressions):
         """The type that an expression has; the inference of expressions knows how."""
         raise NotImplementedError
 
-    def component_type(self, component: Component) -> v.InstanceOf:
+    def component_type(self, component: Component) -> v.Type:
         """The type of a component's instances, its outputs among it; the checker of components knows how."""
         return component.type
 
@@ -113,7 +121,10 @@ class Names(TypeExpressions):
                 f"`{name.text}` is declared already",
                 labels=[(known.span, "first declared here")],
             )
-            return None
+            if scope is self.top or name.text in scope:
+                return None
+            # In what follows it is what its own block says, so that a use of it is no mistake of its own.
+            known.used = True
         self.lower(name)
         symbol = Symbol(
             name=name.text,
@@ -123,6 +134,7 @@ class Names(TypeExpressions):
             node=node,
             span=self.at(name),
             state=2 if what in ("element", "loop", "import") else 0,
+            used=known is not None,
         )
         scope[name.text] = symbol
         return symbol
@@ -200,6 +212,13 @@ class Names(TypeExpressions):
                 f"a part of `{symbol.name}` is secret, and the whole is not",
                 hint="a parameter is secret as a whole: Secret<…>",
             )
+        if (element := holds_element(symbol.declared)) is not None:
+            # A value from outside is a text, a number, or made of such.
+            message = f"nobody can give a script {a_type(element)}: elements are its own"
+            hint = "take its name or place and look it up"
+            if isinstance(element, v.KindOf) and element.kind == "pool":
+                hint = "take its place, as `param place: InventoryPath`, and look it up: existing pool p at place"
+            self.out.report(codes.WRONG_TYPE, self.at(node.type), message, hint=hint)
         self.default(node, symbol.declared)
         if node.where is not None:
             symbol.state = 2  # in the condition the name is the value
@@ -226,7 +245,9 @@ class Names(TypeExpressions):
         span = self.at(where.condition)
         it = Symbol(name="it", what="loop", type=v.plain(type_), base=self.base, node=where, span=span, state=2)
         self.scopes.append({"it": it, name: it})
+        saved, self.measuring = self.measuring, isinstance(opened(type_), v.SecretOf)
         self.condition(where.condition)
+        self.measuring = saved
         self.scopes.pop()
 
     def parameters(self, params: tuple[ast.Declaration, ...]) -> tuple[list[v.FieldOf], dict[str, Symbol]]:
@@ -278,12 +299,10 @@ class Names(TypeExpressions):
     # ---- names of types --------------------------------------------------------------------------------------------
 
     def declared_type(self, name: str) -> v.Type | None:
-        component = self.components.get(name[:1].lower() + name[1:]) if name[:1].isupper() else None
-        if component is not None:
-            return self.component_type(component)
         found = self.types.get(name)
         if found is None:
-            return None
+            component = self.components.get(component_called(name))
+            return self.component_type(component) if component is not None else None
         found.used = True
         if found.state == 1:
             self.ring(found)
@@ -397,13 +416,16 @@ class Names(TypeExpressions):
                 fix=Fix(f"write {number}{binary}", self.at(node), f"{number}{binary}"),
             )
 
-    def unknown_field(self, name: ast.Word, choices: Any, message: str) -> None:
+    def unknown_field(self, name: ast.Word, choices: Any, message: str, hint: str | None = None) -> None:
+        from vchlang.analysis.habits import field_hint
+
+        habit = field_hint(name.text, message)
         self.out.report(
             codes.UNKNOWN_FIELD,
             self.at(name),
             message,
-            hint=did_you_mean(name.text, choices),
-            fix=self.fix(name, choices),
+            hint=habit or did_you_mean(name.text, choices) or hint,
+            fix=self.fix(name, choices) if habit is None else None,
         )
 
     # ---- what must fit ---------------------------------------------------------------------------------------------
@@ -431,29 +453,34 @@ class Names(TypeExpressions):
         elif isinstance(found, v.SecretOf) and not isinstance(inner, v.SecretOf | v.MaybeSecret):
             self.out.report(codes.SECRET_SINK, self.at(node), f"{what} is not secret, and this is")
         elif inner in v.UNITS and found in (v.INT, v.FLOAT) and isinstance(node, ast.Number):
-            unit = {v.BYTES: "GiB", v.FREQUENCY: "GHz", v.DURATION: "s"}[inner]
             self.out.report(
                 codes.WRONG_UNIT,
                 self.at(node),
                 f"{what} needs a unit",
-                hint=f"write {node.text}{unit}, or another of {', '.join(v.UNITS_OF[inner])}",
-                fix=Fix(f"write {node.text}{unit}", self.at(node), f"{node.text}{unit}"),
+                hint=f"write it behind the number: {', '.join(v.UNITS_OF[inner])}",  # which one, nobody can guess
             )
         elif isinstance(node, ast.Record) and isinstance(option_for(wanted, node), v.RecordOf | v.MapOf):
             return  # its fields were reported one by one
         elif isinstance(node, ast.ListExpr) and isinstance(inner, v.ListOf) and isinstance(found, v.ListOf):
             return
         else:
-            self.wrong(node, f"{what} takes", v.show_type(wanted), found)
+            from vchlang.analysis.habits import value_hint
 
-    def wrong(self, node: Any, what: str, wanted: str, found: v.Type) -> None:
-        hint = None
+            hint, write = value_hint(node, wanted, found, self.text[self.base + node.start : self.base + node.end])
+            self.wrong(node, f"{what} takes", v.show_type(wanted), found, hint, write)
+
+    def wrong(
+        self, node: Any, what: str, wanted: str, found: v.Type, hint: str | None = None, write: str | None = None
+    ) -> None:
+        """Report a value of another type; write: what to write instead, if that is sure."""
         text = literal(node)
         if text is not None and split_number(text)[1] in v.UNIT_TABLE and text[:1].isdigit():
             hint = f"write it without quotes: {text}"
-        elif wanted in ("String", "String?") and type(found) is v.Simple and found in (*v.TEXTUAL, v.INT, v.FLOAT):
-            hint = 'put it into a text: "${…}"'
-        self.out.report(codes.WRONG_TYPE, self.at(node), f"{what} {wanted}, not {a_type(found)}", hint=hint)
+        elif hint is None and wanted in ("String", "String?") and type(found) is v.Simple:
+            if found in (*v.TEXTUAL, v.INT, v.FLOAT):
+                hint = 'put it into a text: "${…}"'
+        fix = Fix(f"write {write}", self.at(node), write) if write is not None else None
+        self.out.report(codes.WRONG_TYPE, self.at(node), f"{what} {wanted}, not {a_type(found)}", hint=hint, fix=fix)
 
     def maybe_null(self, node: Any) -> None:
         self.out.report(

@@ -189,11 +189,33 @@ class Where(msgspec.Struct, frozen=True):
     made: tuple[Label, ...] = ()
 
 
+class Was(msgspec.Struct, frozen=True, kw_only=True):
+    """One `@was` over an element: its own, or that of an instance which it is in; all elements in that share it.
+
+    olds: what it says that the address was, the likelier first. new: what it is now. Those of an instance end in a dot,
+    so they are what its elements' addresses begin with. Around it everything is called as it is now: what an instance
+    around it was is said by that one's own. prefix: of the instance that it is in. depth: how many are around it.
+    text: as it is written. where: that text. head: what is renamed.
+    """
+
+    olds: tuple[str, ...]
+    new: str
+    prefix: str
+    depth: int
+    text: str
+    where: Where
+    head: Where
+
+    def of_instance(self) -> bool:
+        """Whether an instance is renamed, and so all in it."""
+        return self.new.endswith(".")
+
+
 class ElementDecl(msgspec.Struct, kw_only=True):
     """One element. `body` has the fields that the script writes, `spans` where; `inside` and `at` are among them.
 
-    needs: addresses that its values mention, whatever for. after: those of `@after`. was: the address of `@was`, that
-    it had before; empty without.
+    needs: addresses that its values mention, whatever for. after: those of `@after`. was: what each `@was`
+    over it says, the outermost first.
     """
 
     address: str
@@ -207,7 +229,7 @@ class ElementDecl(msgspec.Struct, kw_only=True):
     order: int
     protect: bool = False
     retain: bool = False
-    was: str = ""
+    was: tuple[Was, ...] = ()
     needs: set[str] = set()
     after: set[str] = set()
     waits: tuple[int, ...] = ()
@@ -251,6 +273,8 @@ class HandleDecl(msgspec.Struct, kw_only=True):
 
 
 class PowerDecl(msgspec.Struct, kw_only=True):
+    """`start X` or `stop X`; `executor` is empty where X is none, and nobody knows which one was meant."""
+
     switch: str
     executor: str
     where: Where

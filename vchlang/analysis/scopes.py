@@ -12,8 +12,9 @@ from vchlang import codes
 from vchlang import values as v
 from vchlang.analysis.budget import MAX_DEPTH, MAX_MISTAKES, MAX_STEPS, Budget
 from vchlang.analysis.builtins import MAX_ITEMS, MAX_TEXT
+from vchlang.analysis.fit import holds_element, one_of, opened
 from vchlang.analysis.given import from_data, from_text
-from vchlang.analysis.program import Component, Given, Inputs, Parameters, Program, Read, Where
+from vchlang.analysis.program import Component, Given, Inputs, Parameters, Program, Read, Was, Where
 from vchlang.diagnostics import Label, Report
 from vchlang.syntax import ast
 from vchlang.text import Span
@@ -39,16 +40,15 @@ class Frame:
     """What declares elements: the script, or one instance of a component.
 
     prefix: of its elements' addresses, empty for the script. elements: by name, a reference, or a dictionary of them by
-    key. results: outputs worked out so far. head: where the instance is made; made: the labels that say so, those of the
-    instances around it after its own. was: the prefix that the addresses had
-    before, where `@was` says so, and where it says so. after: what all in it comes after. inside: the components whose
-    instances it stands in, its own among them. unsettled: elements in a loop or condition that is not known, so nobody
-    can say which of them there are.
+    key. results: outputs worked out so far. head: where the instance is made; made: the labels that say so, those of
+    the instances around it after its own. was: each `@was` of it and of the instances around it. after: what all in it
+    comes after. inside: the components whose instances it stands in, its own among them. unsettled: elements in a loop
+    or condition that is not known, so nobody can say which of them there are.
     """
 
     __slots__ = (
-        "after", "component", "elements", "head", "inner", "inside", "made", "members", "prefix", "protect", "results", "retain", "scope",
-        "unsettled", "was", "was_said",
+        "after", "component", "elements", "head", "inner", "inside", "made", "members", "prefix", "protect", "results",
+        "retain", "scope", "unsettled", "was",
     )  # fmt: skip
 
     def __init__(self, prefix: str = "", component: Component | None = None, head: Where | None = None) -> None:
@@ -67,8 +67,7 @@ class Frame:
         self.scope: Scope | None = None
         self.protect = False
         self.retain = False
-        self.was = prefix
-        self.was_said: Where | None = None
+        self.was: tuple[Was, ...] = ()
         self.after: set[str] = set()
         self.inside: tuple[Component, ...] = ()
 
@@ -205,8 +204,9 @@ class Naming(Budget):
         raise NotImplementedError
 
     def where_holds(
-        self, where: ast.Where, home: v.Home, names: dict[str, Any], node: Any, what: str, *, scope: Scope | None = None
-    ) -> None:
+        self, where: ast.Where, home: v.Home, names: dict[str, Any], node: Any, what: str, it: Any = None,
+        scope: Scope | None = None,
+    ) -> None:  # fmt: skip
         """Report `node` where a constraint does not hold."""
         raise NotImplementedError
 
@@ -395,10 +395,12 @@ class Naming(Budget):
     def param(self, node: ast.Declaration, type_: v.Type) -> Any:
         name = node.name.text
         given = self.parameters.given.get(name)
-        inner = type_.inner if isinstance(type_, v.Optional) else type_
-        if isinstance(inner, v.SecretOf):
+        if isinstance(opened(type_), v.SecretOf):
             if name in self.parameters.secrets:
-                return self.parameters.secrets[name]
+                secret = self.parameters.secrets[name]
+                if secret.known:
+                    self.secret_holds(secret, type_, node)
+                return secret
             if node.default is not None:
                 return None
             if self.parameters.unknown:
@@ -410,6 +412,8 @@ class Naming(Budget):
                 hint=f'say in vch.toml where it comes from: [env.NAME.secrets] {name} = {{ file = "…" }}',
             )
             return NOTHING
+        if holds_element(type_) is not None:
+            return NOTHING  # nothing can give it, and the checker has said so
         at: Any = node.name
         if given is not None:
             value = self.read_given(name, given, type_, node)
@@ -418,12 +422,14 @@ class Naming(Budget):
             value = self.fit(self.quiet(node.default, self.main.top), type_, node.default)
         elif self.parameters.unknown:
             return v.Unknown(type_)
+        elif type_ == v.ANY:  # its type was a mistake
+            return NOTHING
         else:
             self.report(
                 codes.MISSING_PARAMETER,
                 node.name,
                 f"the parameter `{name}` has no value",
-                hint=f"give one: -p {name}=… (a {v.show_type(type_)})",
+                hint=f"give one: -p {name}=… ({one_of(type_)})",
             )
             return NOTHING
         if node.where is not None and not isinstance(value, v.Unknown):
@@ -432,6 +438,16 @@ class Naming(Budget):
             self.main.top.values[name] = value  # what the constraint asks for may need it
             self.where_holds(node.where, home, {name: value}, at, f"`{name}`{origin}")
         return value
+
+    def secret_holds(self, secret: v.Secret, type_: v.Type, node: ast.Declaration) -> None:
+        """Report a secret parameter whose value, which was read, is not as its type and its `where` want it."""
+        while isinstance(type_, v.Optional | v.Named):
+            if isinstance(type_, v.Named) and type_.where is not None:
+                self.where_holds(type_.where, type_.home, {}, node.name, f"`{type_.name}`", it=secret)
+            type_ = type_.inner
+        if node.where is not None:
+            home = v.Home(self.module.program.path, self.base)
+            self.where_holds(node.where, home, {node.name.text: secret}, node.name, f"`{node.name.text}`")
 
     def read_given(self, name: str, given: Given, type_: v.Type, node: ast.Declaration) -> Any:
         """A parameter's value from a command line, the environment or TOML, read by its type."""

@@ -8,7 +8,7 @@ from vchlang import codes
 from vchlang import values as v
 from vchlang.analysis.bodies import Bodies
 from vchlang.analysis.program import Symbol
-from vchlang.diagnostics import did_you_mean
+from vchlang.diagnostics import Fix, did_you_mean, one_off, with_article
 from vchlang.kinds.schema import KINDS, Kind, Verb
 from vchlang.syntax import ast
 from vchlang.text import Span
@@ -50,14 +50,14 @@ class Steps(Bodies):
     def join(self, node: ast.Join, where: str) -> None:
         kind = self.joined(node.what, "join")
         if kind is None:
-            for one in (node.body, node.bind.body if node.bind else None):
+            for one in (node.body, node.bind.at if node.bind else None, node.bind.body if node.bind else None):
                 if one is not None:
                     self.infer(one, v.ANY)  # nobody knows what it takes
             return
         verb = kind.join
         assert verb is not None
         self.role(kind, verb, node.role, self.at(node.what))
-        self.body(verb, node.body, self.at(node.what), word=f"join of a {kind.name}")
+        self.body(verb, node.body, self.at(node.what), word=f"join of {with_article(kind.name)}")
         if node.bind is not None:
             # An unknown role has been reported; what it would need at the bind is anybody's guess.
             loader = node.role is None or node.role.text not in ("persistent", "non_persistent")
@@ -66,8 +66,9 @@ class Steps(Bodies):
     def bind(self, node: ast.Bind, where: str) -> None:
         kind = self.joined(node.what, "bind")
         if kind is None:
-            if node.body is not None:
-                self.infer(node.body, v.ANY)
+            for one in (node.at, node.body):
+                if one is not None:
+                    self.infer(one, v.ANY)
             return
         if node.role is not None and kind.join is not None:
             self.role(kind, kind.join, node.role, self.at(node.what))
@@ -95,19 +96,25 @@ class Steps(Bodies):
                 self.out.report(
                     codes.MISSING_FIELD,
                     span,
-                    f"a {kind.name} is joined in a role",
+                    f"{with_article(kind.name)} is joined in a role",
                     hint=f"write `as` and one of {roles}",
                 )
         elif not verb.roles:
-            self.out.report(codes.UNKNOWN_ROLE, self.at(role), f"a {kind.name} is joined without a role")
+            self.out.report(codes.UNKNOWN_ROLE, self.at(role), f"{with_article(kind.name)} is joined without a role")
         elif role.text not in verb.roles and not verb.free_roles:
             self.out.report(
                 codes.UNKNOWN_ROLE,
                 self.at(role),
-                f"a {kind.name} has no role `{role.text}`",
+                f"{with_article(kind.name)} has no role `{role.text}`",
                 hint=did_you_mean(role.text, verb.roles) or "its roles are " + ", ".join(verb.roles),
                 fix=self.fix(role, verb.roles),
             )
+        elif role.text not in verb.roles:
+            for known in verb.roles:
+                if one_off(role.text, known) and not role.text.startswith(known):
+                    hint = f"did you mean `{known}`?"
+                    fix = Fix(f"write {known}", self.at(role), known)
+                    self.out.report(codes.ODD_ROLE, self.at(role), f"`{role.text}` is a role of yours", hint=hint, fix=fix)
 
     def bound(self, kind: Kind, at: Any, body: ast.Record | None, span: Span, loader: bool) -> None:
         verb = kind.bind
@@ -115,15 +122,17 @@ class Steps(Bodies):
         param = verb.clauses.get("at")
         if at is not None:
             if param is None:
-                self.out.report(codes.WRONG_CLAUSE, self.at(at), f"a {kind.name} is bound without `at`")
+                self.out.report(codes.WRONG_CLAUSE, self.at(at), f"{with_article(kind.name)} is bound without `at`")
                 self.infer(at, None)
             else:
                 self.late = None
                 self.given(param, at, "`at`")
                 self.static(at, "`at`")
         elif param is not None and not loader:
-            self.out.report(codes.MISSING_FIELD, span, f"a {kind.name} is bound at a path", hint='write `bind at "/…"`')
-        self.body(verb, body, span, word=f"bind of a {kind.name}")
+            self.out.report(
+                codes.MISSING_FIELD, span, f"{with_article(kind.name)} is bound at a path", hint='write `bind at "/…"`'
+            )
+        self.body(verb, body, span, word=f"bind of {with_article(kind.name)}")
 
     def power(self, node: ast.Power, where: str) -> None:
         found = self.infer(node.what, None)

@@ -19,7 +19,10 @@ MAX_ROOM = 500_000
 
 
 class TypeExpressions:
-    """Reads types, within one file. `base`: of the top-level statement being read; `broken`: names not to report."""
+    """Reads types, within one file. `base`: of the top-level statement being read; `broken`: names not to report;
+    `text`: of the file, to quote what is wrong."""
+
+    text = ""
 
     def __init__(self, source: str, path: str) -> None:
         self.out = Report(source)
@@ -145,7 +148,10 @@ class TypeExpressions:
         if text == "Map" and len(args) == 2:
             return v.MapOf(args[0], args[1])
         if args or text in ("Secret", "Map"):
-            self.out.report(codes.UNKNOWN_TYPE, self.at(name), f"`{text}` takes {'no' if args else 'a'} type in < >")
+            from vchlang.analysis.habits import type_hint
+
+            message = f"`{text}` takes {'no' if args else 'a'} type in < >"
+            self.out.report(codes.UNKNOWN_TYPE, self.at(name), message, hint=type_hint(text))
             return v.ANY
         if text in v.NAMED_TYPES:
             return v.NAMED_TYPES[text]
@@ -156,12 +162,14 @@ class TypeExpressions:
         if kind is not None and text[:1].isupper():
             return v.KindOf(kind.name)
         if text not in self.broken:
+            from vchlang.analysis.habits import type_hint
+
             choices = [*v.NAMED_TYPES, *self.type_names(), "Secret", *(kind.capitalize() for kind in KINDS)]
             self.out.report(
                 codes.UNKNOWN_TYPE,
                 self.at(name),
                 f"no type `{text}`",
-                hint=did_you_mean(text, choices),
-                fix=self.fix(name, choices),
+                hint=(said := type_hint(text)) or did_you_mean(text, choices),
+                fix=self.fix(name, choices) if said is None else None,
             )
         return v.ANY

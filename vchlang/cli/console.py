@@ -23,7 +23,7 @@ from vchlang.cli.parameters import for_validate
 from vchlang.cli.refusal import DONE, MISTAKES
 from vchlang.cli.show_diagnostics import Sources, show
 from vchlang.cli.target import Setting, setting
-from vchlang.diagnostics import Diagnostic, Label, Severity
+from vchlang.diagnostics import Diagnostic, Label, Severity, did_you_mean
 from vchlang.syntax.parser import parse
 from vchlang.system import Machine
 from vchlang.text import SourceText, Span
@@ -122,12 +122,20 @@ class Session:
             case ":reload":
                 changed = self._here.workspace.refresh()
                 return Answer(text="changed: " + ", ".join(sorted(changed)) if changed else "nothing changed")
-            case _:
+            case ":help" | ":type":
                 return Answer(text=_HELP)
+            case _:
+                near = did_you_mean(word, _COMMANDS)
+                return Answer(text=f"there is no `{word}`" + (f": {near}" if near else "") + f"\n{_HELP}")
 
     def _declare(self, text: str) -> Answer:
-        _, found = self._checked(text)
+        program, found = self._checked(text)
         answer = Answer(diagnostics=found)
+        if not answer.wrong:
+            source = self.source
+            made = self._here.workspace.evaluate(program, for_validate(program, self._here.environment, self._given))
+            self.source = source
+            answer = Answer(diagnostics=(*found, *self._own(made.diagnostics, 0, len(text))))
         if not answer.wrong:
             self._declared.append(text)
         return answer

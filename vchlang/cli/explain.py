@@ -10,7 +10,7 @@ from vchlang.analysis.builtins import BUILTINS, GROUPS, Builtin
 from vchlang.cli.look import Terminal, paint, safe
 from vchlang.cli.options import Command, Given, Usage
 from vchlang.codes import CODES
-from vchlang.diagnostics import Code
+from vchlang.diagnostics import Code, with_article
 from vchlang.kinds.schema import KINDS, Kind, Param, Verb
 from vchlang.system import Machine
 
@@ -184,7 +184,7 @@ def _fields(kind: Kind, name: str) -> str:
     out: list[str] = []
     for where, verb in places:
         for param in verb.params.values() if verb is not None else ():
-            if name in (param.name, param.clause):
+            if name == (param.clause or param.name):
                 out += [""] if out else []
                 out += _field(kind, param, where)
     if kind.facts.get(name) is not None:
@@ -192,13 +192,17 @@ def _fields(kind: Kind, name: str) -> str:
         out += [""] if out else []
         out += [f"{paint(f'{kind.name}.{name}', 'bold')}: {v.show_type(fact.type)}, a fact to read", "", fact.doc]
     if not out:
-        known = {param.name for _, verb in places if verb is not None for param in verb.params.values()}
-        raise Usage(f"a {kind.name} has no field `{name}`", _near(name, sorted(known | set(kind.facts))))
+        known = {param.clause or param.name for _, verb in places if verb is not None for param in verb.params.values()}
+        raise Usage(f"{with_article(kind.name)} has no field `{name}`", _near(name, sorted(known | set(kind.facts))))
     return "\n".join(out)
 
 
 def _field(kind: Kind, param: Param, where: str) -> list[str]:
-    out = [f"{paint(f'{kind.name}.{param.name}', 'bold')}{where}: {v.show_type(param.type)}", "", param.doc]
+    out = [
+        f"{paint(f'{kind.name}.{param.clause or param.name}', 'bold')}{where}: {v.show_type(param.type)}",
+        "",
+        param.doc,
+    ]
     if isinstance(inner := param.type.inner if isinstance(param.type, v.Optional) else param.type, v.VariantOf):
         for case in inner.cases:
             fields = ", ".join(f"{one.name}: {v.show_type(one.type)}" for one in case.fields)

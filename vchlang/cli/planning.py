@@ -10,6 +10,7 @@ from collections.abc import Callable
 import msgspec
 
 from vchlang import values as v
+from vchlang.analysis.evaluate import check_secrets
 from vchlang.analysis.program import Composition
 from vchlang.cli.look import Terminal, one_line
 from vchlang.cli.options import Given
@@ -53,13 +54,16 @@ def prepare(
     if any(isinstance(one.node, ast.Manifest) for _, one in program.parsed.statements()):
         message = f"{loaded.name} is a manifest: it says what scripts may do, and does nothing itself"
         raise Refusal([problem("misplaced", message, f"see what it grants: vch manifest show {script}")])
-    composition = workspace.evaluate(program, for_plan(program, environment, given))
+    parameters = for_plan(program, environment, given)
+    composition = workspace.evaluate(program, parameters)
     key = Key(setting.project.key, machine)
     ask = terminal.ask_hidden if terminal.may_ask else None
     secrets = Secrets(sources_of(program, environment, given), key, machine, ask)
     found = list(dict.fromkeys((*loaded.diagnostics, *composition.diagnostics, *not_granted(setting, composition))))
     if not has_errors(found):
         found += secrets.check(program)
+    if not has_errors(found):
+        found += check_secrets(program, msgspec.structs.replace(parameters, secrets=secrets.known()))
     if has_errors(found):
         raise Refusal(in_order(found), setting.sources)
     state = target.store.read(deployment)

@@ -108,6 +108,10 @@ class Secrets:
                 out.report(codes.CODES[error.code], span, error.message, hint=error.hint or None)
         return out.freeze()
 
+    def known(self) -> dict[str, v.Secret]:
+        """The secrets that were read, with their values."""
+        return {name: v.Secret((name,), self._value(name)) for name in self._raw}
+
     def digest(self, secret: v.Secret) -> str:
         """The keyed digest of a secret's value: equal for equal values, and nothing can be learnt from it."""
         name, *path = secret.origin

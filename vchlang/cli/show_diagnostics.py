@@ -51,7 +51,7 @@ class Sources:
 
 
 def show(diagnostics: Sequence[Diagnostic], sources: Sources, terminal: Terminal) -> None:
-    """Print them on stderr, each with an empty line after it; of many, the first, and no warning instead of an error."""
+    """Print them on stderr, each with an empty line after it; of many, the first ones, and errors before warnings."""
     if len(diagnostics) > SHOWN:
         diagnostics = sorted(diagnostics, key=lambda one: one.severity is not Severity.ERROR)
     for one in diagnostics[:SHOWN]:

@@ -162,7 +162,8 @@ def _below(op: Operation, verbose: bool) -> list[str]:
     still = [step for step in op.steps if step.mark == " "] if op.changes and not verbose else []
     out += [_substep(step) for step in op.steps if step not in still]
     if still:
-        out.append(f"        {len(still)} memberships stay as they are (-v lists them)")
+        stay = "1 membership stays as it is" if len(still) == 1 else f"{len(still)} memberships stay as they are"
+        out.append(f"        {stay} (-v lists them)")
     elif not op.changes or verbose:
         out += [f"        note  {one_line(note)}" for note in op.notes]
     return out

@@ -9,10 +9,10 @@ from vchlang.cli.look import Terminal
 from vchlang.cli.options import ENVIRONMENT, PARAM, PARAMS, Command, Given, Usage, formats
 from vchlang.cli.parameters import for_validate
 from vchlang.cli.planning import in_order, not_granted
-from vchlang.cli.refusal import DONE, MISTAKES
+from vchlang.cli.refusal import exit_code
 from vchlang.cli.show_diagnostics import Sources, as_json, github_of, show, summary
 from vchlang.cli.target import Setting, setting, under_manifest
-from vchlang.diagnostics import Diagnostic, Severity, has_errors
+from vchlang.diagnostics import Diagnostic, Severity
 from vchlang.project import find
 from vchlang.system import Machine
 
@@ -43,7 +43,11 @@ def run(given: Given, terminal: Terminal, machine: Machine) -> int:
         found += [(one, here.sources) for one in _check(file, here, given)]
     found = _once(found)
     diagnostics = [one for one, _ in found]
-    count = len(dict.fromkeys(os.path.abspath(one) for one in files))
+    # Of a module that a script imports, the mistakes are said too.
+    count = max(
+        len(dict.fromkeys(os.path.abspath(one) for one in files)),
+        len({one.source for one in diagnostics if one.source}),
+    )
     match given.one("format", "text"):
         case "json":
             document = json.dumps(as_json(found), ensure_ascii=False, indent=2)
@@ -62,7 +66,7 @@ def run(given: Given, terminal: Terminal, machine: Machine) -> int:
         terminal.err(summary(diagnostics, count))
     elif given.one("format", "text") == "text":
         terminal.out(summary(diagnostics, count).capitalize() + ".")
-    return MISTAKES if has_errors(diagnostics) else DONE
+    return exit_code(diagnostics)
 
 
 def _check(file: str, here: Setting, given: Given) -> tuple[Diagnostic, ...]:

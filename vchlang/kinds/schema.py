@@ -75,6 +75,11 @@ class Param(msgspec.Struct, frozen=True, kw_only=True):
     kinds: tuple[str, ...]
     compared: bool
 
+    @property
+    def finds(self) -> bool:
+        """Whether it tells which one is meant of those that are there; all else says what it is to be."""
+        return bool(self.clause) or self.name == "name"
+
 
 class _Given(msgspec.Struct, frozen=True):
     doc: str

@@ -38,17 +38,17 @@ from vchlang.analysis.program import (
     WaitDecl,
     Where,
 )
-from vchlang.diagnostics import Code, Label, Report
+from vchlang.diagnostics import Code, Label, Report, with_article
 from vchlang.kinds.schema import KINDS
 from vchlang.kinds.world import Absent, Capabilities, Commit, Finding, Observation, Present, Query, Unknown, object_key
-from vchlang.plan.compare import changes_of, effect_of, marks_of, reasons_of
+from vchlang.plan.compare import changes_of, effect_of, holds_data, marks_of, reasons_of
 from vchlang.plan.executors import Executors
 from vchlang.plan.lower import Lowering
 from vchlang.plan.lowered import is_open
 from vchlang.plan.model import Change, Operation, Place, Substep
 from vchlang.plan.order import Step, in_order, needed_first
 from vchlang.plan.removal import Removal
-from vchlang.plan.renames import Renames, renames_of, stamped
+from vchlang.plan.renames import Renames, missed, renames_of, stamped
 from vchlang.plan.request import Planned, Request, plan_of
 from vchlang.plan.rules import shown
 from vchlang.plan.verifies import verifies_of
@@ -184,13 +184,14 @@ class _Builder:
             if element.kind in ("executor", "template") and element.verb != "existing":
                 self.executors.plan(element)
         self.removal.plan()
+        self.unanswered(elements)
         self.executors.settle()
         operations = self.in_order()
         plan = plan_of(
             self.request,
             "apply",
             operations,
-            outputs={one.name: self.lowering.value(one.value) for one in self.composition.outputs},
+            outputs={one.name: self.lowering.output(one.value) for one in self.composition.outputs},
             findings=self.findings,
             verifies=verifies_of(self.composition.verifies, self.place),
         )
@@ -202,12 +203,12 @@ class _Builder:
         """The environment's findings become diagnostics where they forbid, each at the element that it is about."""
         self.add(("confirm",), (-1,), set(), None, action="confirm", kind="environment", address="")
         self.renames.report(self.out)
-        if self.renames:
-            args = {"moves": self.renames.moves, "settled": list(self.renames.settled)}
-            steps = self.renames.steps()
+        for place, stage in enumerate(self.renames.stages):
+            args = {"moves": stage.moves, "settled": list(stage.settled)}
             self.add(
-                ("rename",), (-1, 1), set(), None, action="rename", kind="state", address="", args=args, steps=steps
-            )
+                ("rename", str(place)), (-1, place), {("rename", str(place - 1))}, None,
+                action="rename", kind="state", address="", args=args, steps=stage.steps(),
+            )  # fmt: skip
         for finding in self.findings:
             if finding.level == "ok":
                 continue
@@ -222,8 +223,7 @@ class _Builder:
                 self.refused.add(finding.address)
                 self.say(code, where, finding.message)
             else:
-                warning = Code(slug=code.slug, severity=codes.UNUSED.severity, doc=code.doc, example=code.example)
-                self.say(warning, where, finding.message)
+                self.say(_warning(code), where, finding.message)
 
     def same_names(self, elements: list[ElementDecl]) -> None:
         """Two elements cannot have one name there: the second would find the first and take it for its own."""
@@ -250,6 +250,18 @@ class _Builder:
                     labels=(label,),
                 )
 
+    def unanswered(self, elements: list[ElementDecl]) -> None:
+        """Report each `@was` of a new element that no object answers to: what it means may be on its way out."""
+        new = [one for one in elements if one.was and one.address not in self.rows and self.made(one.address)]
+        for one in missed(new, self.request.state, self.removal.gone) if new and not self.renames.problems else ():
+            code = codes.BAD_RENAME if one.goes else _warning(codes.BAD_RENAME)
+            self.say(code, one.problem.where, one.problem.message, hint=one.problem.hint)
+
+    def made(self, address: str) -> bool:
+        """Whether the plan creates or adopts an element."""
+        step = self.steps.get(("element", address))
+        return step is not None and step.fields["action"] in ("create", "adopt")
+
     # ---- elements --------------------------------------------------------------------------------------------------
 
     def plan_element(self, element: ElementDecl) -> None:
@@ -273,7 +285,8 @@ class _Builder:
             self.say(
                 codes.WRONG_TYPE,
                 element.head,
-                f"`{element.address}` was {_a(composed)}; remove it before it becomes {_a(element.kind)}",
+                f"`{element.address}` was {with_article(composed)}; "
+                f"remove it before it becomes {with_article(element.kind)}",
             )
         if row is not None and row.kind != element.kind:
             # Another kind under the same address is another object: the old one goes as if its statement had gone.
@@ -415,7 +428,7 @@ class _Builder:
             self.say(
                 codes.ALREADY_EXISTS,
                 self.place_of(element),
-                f"a {element.kind} `{identity}` exists already, and nobody's record says whose it is",
+                f"{with_article(element.kind)} `{identity}` exists already, and nobody's record says whose it is",
                 hint="write `adopt` to take it over, or `existing` to use it as it is",
             )
 
@@ -493,12 +506,12 @@ class _Builder:
         if element.kind in ("executor", "template", "network") and row.args.get("inside") != args.get("inside"):
             # Their name there does not tell what they are in, so the identity shows no move.
             before, after = (v.quoted(str(one.get("inside"))) for one in (row.args, args))
-            changes = (*changes, Change(path="inside", before=before, after=after, effect="replace"))
+            changes = (*changes, Change(path="in", before=before, after=after, effect="replace"))
         for name in self.inside_replaced(element):
             holder = element.body[name].address
             changes = (
                 *changes,
-                Change(path=name, before=f"`{holder}`", after=f"`{holder}`, replaced", effect="replace"),
+                Change(path=_clause(name), before=f"`{holder}`", after=f"`{holder}`, replaced", effect="replace"),
             )
         closing = next((one for one in changes if one.path == "shared" and one.after == "false"), None)
         others = [one for one in seen.sharers if one.lineage != self.request.state.lineage]
@@ -515,7 +528,7 @@ class _Builder:
                 fixed = next(change for change in changes if change.effect == "never")
                 self.say(
                     codes.FIXED_FIELD,
-                    element.spans.get(fixed.path.partition(".")[0], element.head),
+                    _written(element, fixed.path),
                     f"`{fixed.path}` is fixed when the {element.kind} is made",
                     expected=fixed.before,
                     found=fixed.after,
@@ -542,7 +555,7 @@ class _Builder:
             first = changes[0]
             self.say(
                 codes.FOREIGN_OWNER,
-                element.spans.get(first.path, element.head),
+                _written(element, first.path),
                 f"`{first.path}` is set by `{seen.owner.address}` of the deployment `{seen.owner.deployment}`",
                 expected=first.before,
                 found=first.after,
@@ -568,7 +581,7 @@ class _Builder:
         where = next((name for name in ("at", "inside", "name") if args.get(name) != row.args.get(name)), "name")
         self.lowering.generations[element.address] = self.lowering.next_generation(element.address)
         change = Change(
-            path=where, before=row.identity, after=self.lowering.identity(element.address), effect="replace"
+            path=_clause(where), before=row.identity, after=self.lowering.identity(element.address), effect="replace"
         )
         seen = self.observed.get(element.address)
         if isinstance(seen, Present) and not self.owned(seen, element.address) and not seen.claimable:
@@ -580,7 +593,7 @@ class _Builder:
         self.replace(element, row, (change,))
 
     def replace(self, element: ElementDecl, row: ObjectRow, changes: tuple[Change, ...]) -> None:
-        head = element.spans.get(changes[0].path.partition(".")[0], element.head)
+        head = _written(element, changes[0].path)
         if row.protect or element.protect:
             self.say(
                 codes.PROTECTED,
@@ -671,8 +684,8 @@ class _Builder:
         if action in ("create", "adopt") and "rules" in args:
             fields["steps"] = self.rule_steps(element, args["rules"])
         fields.setdefault("notes", (note,) if note else ())
-        if self.renames.moves.get(element.was) == element.address:
-            fields["because"] = (f"renamed from `{element.was}`", *fields.get("because", ()))
+        if (old := self.renames.origins.get(element.address)) is not None:
+            fields["because"] = (f"renamed from `{old}`", *fields.get("because", ()))
         self.add(
             ("element", element.address),
             (element.order,),
@@ -749,10 +762,11 @@ class _Builder:
         self.steps[name] = Step(name=name, order=order, needs=needs, where=where, fields=fields)
 
     def in_order(self) -> tuple[Operation, ...]:
-        if self.renames:
+        if self.renames.stages:
+            last = ("rename", str(len(self.renames.stages) - 1))
             for name, step in self.steps.items():
-                if name not in (("confirm",), ("rename",)):
-                    step.needs.add(("rename",))
+                if name[0] not in ("confirm", "rename"):
+                    step.needs.add(last)
         ordered = in_order(self.steps)
         if ordered.ring:
             self.report_ring(ordered.ring)
@@ -804,10 +818,15 @@ class _Builder:
     ) -> None:
         span = where.span if where is not None else Span(0, 0)
         source = where.source if where is not None else ""
+        labels = (*labels, *where.made) if where is not None else labels
         self.out.report(code, span, message, hint=hint, labels=labels, expected=expected, found=found, source=source)
 
 
 # ---- helpers -------------------------------------------------------------------------------------------------------
+
+
+def _warning(code: Code) -> Code:
+    return Code(slug=code.slug, severity=codes.UNUSED.severity, doc=code.doc, example=code.example)
 
 
 def _whose(seen: Present, request: Request) -> str:
@@ -819,13 +838,15 @@ def _whose(seen: Present, request: Request) -> str:
     return f"`{owner.address}` of {'another' if same else 'the'} deployment `{owner.deployment}`"
 
 
-def _a(kind: str) -> str:
-    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
+def _written(element: ElementDecl, path: str) -> Where:
+    """Where a field that a change names is written, or what it is a part of."""
+    name = path.partition(".")[0]
+    return element.spans.get("inside" if name == "in" else name, element.head)
 
 
-def holds_data(args: dict[str, Any]) -> bool:
-    """Whether a storage has data that no archive can bring back: it was made with space and without content."""
-    return "free" in args and "data" not in args
+def _clause(name: str) -> str:
+    """A field as a script writes it: `in` is a word of Python, so the descriptions have another."""
+    return "in" if name == "inside" else name
 
 
 def _lowering(composition: Composition, request: Request) -> Lowering:
@@ -836,7 +857,9 @@ def _lowering(composition: Composition, request: Request) -> Lowering:
 def _renamed(composition: Composition, request: Request) -> tuple[Request, Renames]:
     """The request as it is when everything is renamed that is to be, and what that is."""
     renames = renames_of(composition.elements.values(), request.state)
-    return msgspec.structs.replace(request, state=renames.applied(request.state)) if renames else request, renames
+    if not renames.stages:
+        return request, renames
+    return msgspec.structs.replace(request, state=renames.applied(request.state)), renames
 
 
 def _rows(state: Deployment) -> dict[str, ObjectRow]:

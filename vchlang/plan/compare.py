@@ -97,6 +97,11 @@ def effect_of(changes: tuple[Change, ...]) -> str:
     return max((one.effect for one in changes), key=_WORST.index, default="")
 
 
+def holds_data(args: dict[str, Any]) -> bool:
+    """Whether a storage has data that no archive can bring back: it was made with space and without content."""
+    return "free" in args and "data" not in args
+
+
 def _default(param: Param) -> Any:
     default = param.default
     if isinstance(default, bool | int | str | float | type(None)):
@@ -122,7 +127,8 @@ def reasons_of(changes: tuple[Change, ...]) -> tuple[str, ...]:
         "restart": "takes effect at a restart",
         "replace": "is fixed when it is made",
     }
-    return tuple(dict.fromkeys(f"{one.path} {words[one.effect]}" for one in changes if one.effect in words))[:3]
+    named = ((f"`{one.path}`" if one.path in ("in", "at") else one.path, one.effect) for one in changes)
+    return tuple(dict.fromkeys(f"{name} {words[effect]}" for name, effect in named if effect in words))[:3]
 
 
 # ---- commits -------------------------------------------------------------------------------------------------------

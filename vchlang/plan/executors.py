@@ -29,12 +29,15 @@ from vchlang.analysis.requirements import inherited_by
 from vchlang.kinds.world import Absent, Present
 from vchlang.plan.compare import commit_changes, commit_steps, reasons_of
 from vchlang.plan.keep import kept
+from vchlang.plan.model import Change
 from vchlang.plan.order import reaches
 from vchlang.state.store import HANDLE, ObjectRow
 
 if TYPE_CHECKING:
     from vchlang.plan.build import _Builder
 
+ANEW = "made anew"
+"""What a change of something joined says that is not there any more, or goes, and comes back under its name."""
 STATES = {"launched": 1, "ready": 2, "stable": 3}
 
 
@@ -198,6 +201,8 @@ class Executors:
             else:
                 needs |= builder.later(handle)
         changes = commit_changes(whole.args, current, self.tasks()) if current is not None else ()
+        if current is not None and not state.done:
+            changes = (*changes, *self.anew(whole, current, changes))
         action = "none" if current is not None and not changes else "commit"
         head = handles[0] if handles else None
         if action == "commit" and state.on:
@@ -209,11 +214,11 @@ class Executors:
                 {("element", address), *state.done},
                 head.head if head is not None else element.head,
                 action="stop",
-                because=tuple(
-                    dict.fromkeys(f"{one.path} changes, which a running executor cannot take" for one in changes)
-                )[:3],
+                because=tuple(dict.fromkeys(_why(one) for one in changes))[:3],
                 **self.common(element),
             )
+            # It lets go of what is not there any more before that is made again.
+            self.soft += [(("element", one.path), stop) for one in changes if one.after == ANEW]
         builder.add(
             name,
             (head.order if head is not None else element.order,),
@@ -226,7 +231,7 @@ class Executors:
             identity=builder.lowering.identity(address),
             args=whole.args,
             changes=changes,
-            because=reasons_of(changes),
+            because=_reasons(changes),
             steps=commit_steps(whole.joins, whole.binds, whole.args, current, implied, builder.line),
             notes=notes,
             expect=self.opened_on(element) if action == "commit" else "",
@@ -236,6 +241,18 @@ class Executors:
             _Committed(name=name, action=action, order=head.order if head is not None else -1, roles=whole.roles())
         )
         return action == "commit"
+
+    def anew(self, whole: _Whole, current: dict[str, Any], changes: tuple[Change, ...]) -> tuple[Change, ...]:
+        """What stays joined under its name and is another object by now: an executor has hold of the one before."""
+        builder = self.builder
+        had = {one["address"] for one in current.get("members", ()) if one["kind"] != "task"}
+        out: list[Change] = []
+        for address in dict.fromkeys(one.address for one in whole.joins if one.address in had):
+            lost = isinstance(builder.observed.get(address), Absent)
+            told = any(one.path == address or one.path.startswith((f"{address}.", f"{address} as ")) for one in changes)
+            if lost and not told and builder.made(address):
+                out.append(Change(path=address, before="gone", after=ANEW, effect="restart"))
+        return tuple(out)
 
     def power(
         self, element: ElementDecl, part: Part, state: _Running, number: int, whole: _Whole | None, changed: bool
@@ -437,6 +454,18 @@ class Executors:
         if (code, where, message) not in self.said:
             self.said.add((code, where, message))
             self.builder.say(code, where, message, **more)
+
+
+def _why(change: Change) -> str:
+    """Why a change stops an executor that runs."""
+    if change.after == ANEW:
+        return f"`{change.path}` is {ANEW}"
+    return f"{change.path} changes, which a running executor cannot take"
+
+
+def _reasons(changes: tuple[Change, ...]) -> tuple[str, ...]:
+    anew = tuple(f"`{one.path}` is {ANEW}" for one in changes if one.after == ANEW)
+    return (*anew, *reasons_of(tuple(one for one in changes if one.after != ANEW)))[:3]
 
 
 def _together(parts: list[Part]) -> Part:

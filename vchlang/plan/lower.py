@@ -83,11 +83,55 @@ class Lowering:
     def _variant(self, value: v.VariantValue, type_: v.Type) -> Any:
         inner = type_.inner if isinstance(type_, v.Optional) else type_
         case = inner.case(value.case) if isinstance(inner, v.VariantOf) else None
-        if case is None or not isinstance(inner, v.VariantOf) or all(not one.fields for one in inner.cases):
+        if isinstance(inner, v.VariantOf) and all(not one.fields for one in inner.cases):
             return value.case
-        types = {field.name: field.type for field in case.fields}
+        types = {field.name: field.type for field in case.fields} if case is not None else {}
         fields = {key: self.value(one, types.get(key, v.ANY)) for key, one in value.fields.items() if one is not None}
-        return {"is": value.case, **fields}
+        # Of an output the type is not known here: a case that carries nothing is its word.
+        return {"is": value.case, **fields} if fields or case is not None else value.case
+
+    def output(self, value: Any) -> Any:
+        """The value of an output in a plan's form: what JSON has no form for is the text that shows it: `3GiB`."""
+        match value:
+            case v.Bytes() | v.Frequency() | v.Duration() | v.VariantValue():
+                return self._shown(value)
+            case v.Unknown(type=type_) if type_ in v.UNITS:
+                return self._shown(value)
+            case dict():
+                return {key: self.output(one) for key, one in value.items() if one is not None}
+            case list() | tuple():
+                return [self.output(one) for one in value]
+            case _:
+                return self.value(value)
+
+    def _shown(self, value: Any) -> Any:
+        parts = _merged(self._parts(value))
+        return {"$text": parts} if any(not isinstance(one, str) for one in parts) else "".join(parts)
+
+    def _parts(self, value: Any) -> list[Any]:
+        """A value as a script would write it: texts, and what only apply knows between them."""
+        match value:
+            case v.VariantValue(case=case, fields=fields):
+                given = [
+                    part
+                    for key, one in fields.items()
+                    if one is not None
+                    for part in (", ", f"{key}: ", *self._parts(one))
+                ]
+                return [f".{case}(", *given[1:], ")"] if given else [f".{case}"]
+            case dict():
+                inside = [part for key, one in value.items() for part in (", ", f"{key}: ", *self._parts(one))]
+                return ["{ ", *inside[1:], " }"]
+            case list() | tuple():
+                return ["[", *[part for one in value for part in (", ", *self._parts(one))][1:], "]"]
+            case v.Unknown(type=type_) if type_ == v.STRING or type_ in v.TEXTUAL:
+                return ['"', self.value(value), '"']
+            case v.Template(parts=parts):
+                return ['"', *(self.value(part) for part in parts), '"']
+            case v.Unknown() | v.Secret():
+                return [self.value(value)]
+            case _:
+                return [v.show(value)]
 
     def fields(self, body: dict[str, Any], params: dict[str, Param]) -> dict[str, Any]:
         """A body, by the description of its kind."""
@@ -241,6 +285,17 @@ class Lowering:
         verb = kind.join if isinstance(step, JoinStep) else kind.bind
         assert verb is not None
         return self.fields(step.body, verb.params)
+
+
+def _merged(parts: list[Any]) -> list[Any]:
+    """The parts of a text, those that are known and follow each other as one."""
+    out: list[Any] = []
+    for one in parts:
+        if isinstance(one, str) and out and isinstance(out[-1], str):
+            out[-1] += one
+        else:
+            out.append(one)
+    return out
 
 
 def _inner(type_: v.Type, key: str | None) -> v.Type:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vchlang import codes
+from vchlang.analysis.renames import begin_of
 from vchlang.kinds.schema import KINDS
 from vchlang.kinds.world import Absent, Observation, Present, Unknown
+from vchlang.plan.compare import holds_data
 from vchlang.state.store import HANDLE, ObjectRow
+from vchlang.values import quoted
 
 if TYPE_CHECKING:
     from vchlang.plan.build import _Builder
@@ -83,6 +86,22 @@ def keeping(rows: list[ObjectRow]) -> dict[tuple[str, int], str]:
     return staying
 
 
+def renamed_to(old: str, new: str) -> str:
+    """What to write where an object was meant to be renamed; empty where no `@was` says so."""
+    around, before = begin_of(new), begin_of(old)
+    if old.startswith(around):
+        written, there = old[len(around) :], new
+    elif before and old[len(before) :] == new[len(around) :]:
+        written, there = before.removesuffix("."), around.removesuffix(".")
+        outer = begin_of(there)
+        if not written.startswith(outer):
+            return ""
+        written = written[len(outer) :]
+    else:
+        return ""
+    return f"renamed? write `@was({quoted(written)})` before `{there}`"
+
+
 class Removal:
     """What goes: statements that are gone, objects that were replaced, all in the opposite order of making."""
 
@@ -90,6 +109,7 @@ class Removal:
         self.builder = builder
         self.replaced: list[ObjectRow] = []
         self.extra: list[ObjectRow] = []
+        self.gone: list[ObjectRow] = []
         self.users: dict[str, list[ObjectRow]] = {}
         self.former: dict[str, list[ObjectRow]] = {}
         self.naming: dict[str, list[ObjectRow]] = {}
@@ -107,6 +127,7 @@ class Removal:
                 gone.append((row, "it was replaced by an earlier run"))
             elif owner not in elements:
                 gone.append((row, "its statement is gone"))
+                self.gone.append(row)
         staying = keeping([row for row, _ in gone])
         going = [row for row, _ in gone if (row.address, row.generation) not in staying]
         self.users = users_of(going)
@@ -156,7 +177,16 @@ class Removal:
         }
         # What used it until now has to let go of it first.
         for one in self.former.get(name_of, ()):
-            commit = ("commit", one.address.removesuffix(HANDLE))
+            executor = one.address.removesuffix(HANDLE)
+            commit = ("commit", executor)
+            if row.address in builder.removed_first and self.joined(executor, row.address):
+                builder.say(
+                    codes.SAME_NAME,
+                    builder.composition.elements[row.address].head,
+                    f"`{row.address}` would be replaced under the name that it has, and `{executor}` has it joined",
+                    hint="give the new one another `name:`, or apply once without joining it",
+                )
+                return
             if commit in builder.steps:
                 needs.add(commit)
         if row.kind == "segment":
@@ -169,6 +199,8 @@ class Removal:
             order = (builder.composition.elements[row.address].order, -1)
         elif row in self.replaced:
             needs.add(("element", row.address))
+        if row.deposed or row in self.replaced:
+            self.after_waits(name, row.address)
         running = is_on(row, seen)
         if running and action in ("delete", "release"):
             stop = ("stop", row.address, str(row.generation))
@@ -202,8 +234,34 @@ class Removal:
             origin=row.origin,
             because=because,
             retain=row.retain,
+            notes=self.lost(row) if action == "delete" else (),
             expect=seen.version if isinstance(seen, Present) else "",
         )
+
+    def after_waits(self, name: tuple[str, ...], address: str) -> None:
+        """What was replaced is there until the script says that an executor does with the new one: until its waits."""
+        builder = self.builder
+        for executor in builder.handles:
+            if executor == address or self.joined(executor, address):
+                waits = [("wait", str(one.order)) for one in builder.waits.get(executor, ())]
+                builder.executors.soft += [(name, one) for one in waits]
+
+    def joined(self, executor: str, address: str) -> bool:
+        """Whether the script has something joined by an executor."""
+        return any(step.address == address for one in self.builder.handles.get(executor, ()) for step in one.steps)
+
+    def lost(self, row: ObjectRow) -> tuple[str, ...]:
+        """What is said of data that goes with an object, and of what it may have been meant to be."""
+        builder = self.builder
+        if row.kind != "storage" or not holds_data(row.args):
+            return ()
+        new = [
+            one
+            for one in sorted(builder.composition.elements.values(), key=lambda one: one.order)
+            if one.kind == "storage" and not one.was and one.address not in builder.rows and builder.made(one.address)
+        ]
+        meant = [said for one in new if (said := renamed_to(row.address, one.address))] if row in self.gone else []
+        return (f"its data is lost; {meant[0]}" if meant else "its data is lost",)
 
     def hand_over(self, going: list[ObjectRow]) -> None:
         """A commit that joins what an executor on its way out is put together from has to wait until that has gone."""

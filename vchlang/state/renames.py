@@ -42,7 +42,7 @@ def _renamed(row: ObjectRow, moves: Mapping[str, str], settled: Collection[str])
         args=args,
         stamp="" if stamp == new else stamp,
         # Where another object takes the old address over, the same words in the script must not move that one next.
-        was=old if old in moves.values() else "",
+        was=old if old in moves.values() else "" if new in settled else moves.get(row.was, row.was),
     )
 
 

@@ -4,6 +4,7 @@ From the statement with the first mistake on, the text is run piece by piece. A 
 that begins a statement; several are joined where their brackets balance only together. Inside a piece, a mistake is
 mended in one of these ways, the first that fits:
 
+- a word or sign of another language that has one meaning here is taken for it (`vchlang.syntax.habits`);
 - a sign that is no word of the language is passed over; a reserved word that stands for a name is taken as one;
 - one missing sign or keyword is put in, where the run can go on from there for some tokens;
 - a bracket that is still open where, less indented, the next statement begins is taken as never closed;
@@ -23,7 +24,8 @@ from itertools import pairwise
 from typing import Any
 
 from vchlang.codes import LIMIT_DEPTH, RESERVED_WORD, SYNTAX, UNCLOSED, UNKNOWN_CHARACTER
-from vchlang.diagnostics import Code, Diagnostic, Report, did_you_mean
+from vchlang.diagnostics import Code, Diagnostic, Fix, Report, did_you_mean
+from vchlang.syntax import habits
 from vchlang.syntax.ast import Broken, Statement
 from vchlang.syntax.automaton import DEEPEST_STACK, Machine
 from vchlang.syntax.build import TooDeep
@@ -47,6 +49,7 @@ _ENDS = frozenset((")", "]", "}", "?", ">", "true", "false", "null"))  # signs a
 def mend(run: Run) -> None:
     """Run over the rest of a text, from the statement in which `run` has met a mistake."""
     _requote(run)
+    habits.tidy(run)
     _Mender(run).pieces(run.first)
 
 
@@ -85,7 +88,10 @@ def explain(run: Run) -> None:
     """Report the mistake at which a run over a lone expression has stopped."""
     mender = _Mender(run)
     token = run.at
-    if run.kinds[token] == BAD:
+    habit = habits.inside(run, token, 0, mender.fitting(token)) if token else None
+    if habit is not None:
+        mender.say(habit)
+    elif run.kinds[token] == BAD:
         mender.unfit(token)
     elif run.kinds[token] == END and (openings := mender.openings(0, token)):
         mender.unclosed(openings[-1])
@@ -263,9 +269,15 @@ class _Mender:
         first = self._first(context, token)
         if kind == END:
             return self._ended(context, first, token)
+        habit = habits.inside(run, token, first, self.fitting(token)) if first < token else None
+        if habit is not None and habit.words:
+            return self._instead(habit, first, token)
         if first == self.marked and first < token:  # one mistake of a statement is enough
             return self.give_up(context, first, self._resume(context, first, token))
         self.marked = first
+        if habit is not None:
+            self.say(habit)
+            return self.give_up(context, first, self._resume(context, first, min(token, habit.last)))
         if kind == BAD:
             self.unfit(token)
             if first < token and run.texts[token] not in _QUOTES and self.fits([*self._ahead(token + 1)]):
@@ -324,6 +336,8 @@ class _Mender:
         if not self.mistakes:
             if run.kinds[token] in self.closes:
                 self.report(SYNTAX, token, token, f"`{text}` closes nothing")
+            elif (habit := habits.statement(run, token)) is not None:
+                self.say(habit)
             else:
                 words = [word for word in self.machine.words if self.machine.words[word] in self.starters]
                 hint = did_you_mean(text, words) if run.kinds[token] == self.name else None
@@ -331,6 +345,31 @@ class _Mender:
         if run.kinds[token + 1] in self.starters and self.begins(token + 1):
             return self.give_up(context, token, token + 1)
         return self.give_up(context, token, self._resume(context, token, token + 1))
+
+    def fitting(self, token: int) -> Any:
+        """Whether the run could go on with signs of the language instead of some tokens from `token` on."""
+        words = self.machine.words
+
+        def fits(signs: list[str]) -> bool:
+            after = token + int(signs[-1]) if signs[-1].isdigit() else -1
+            kinds = [self.name if one == "NAME" else words[one] for one in signs if not one.isdigit()]
+            return after <= self.stop and self.fits([*kinds, *self._ahead(after)] if after >= 0 else kinds)
+
+        return fits
+
+    def _instead(self, habit: habits.Habit, first: int, token: int) -> int:
+        """Run over the signs that a habit stands for, and go on after it."""
+        run = self.run
+        self.say(habit)
+        if habit.words == ("NAME",):
+            run.kinds[token] = self.name
+            if run.texts[token][:1] in _QUOTES:
+                run.texts[token] = run.texts[token][1:-1]
+                run.ends[token] -= 1
+            return token
+        for word in habit.words:
+            self._put(self.machine.words[word], token)
+        return token + habit.taken
 
     def give_up(self, context: int, first: int, resume: int) -> int:
         """Make a Broken of the tokens from `first` up to `resume`, in the block at `context` of the stack."""
@@ -573,7 +612,14 @@ class _Mender:
     # -- messages
 
     def report(
-        self, code: Code, first: int, last: int, message: str, hint: str | None = None, expected: str = ""
+        self,
+        code: Code,
+        first: int,
+        last: int,
+        message: str,
+        hint: str | None = None,
+        expected: str = "",
+        fix: Fix | None = None,
     ) -> None:
         """One mistake, at the tokens `first` to `last`."""
         run = self.run
@@ -583,7 +629,17 @@ class _Mender:
         self.reported += 1
         moved = run.base - run.origin
         span = Span(self._start(first) + moved, run.ends[last] + moved)
-        run.report.report(code, span, message, hint=hint, expected=expected)
+        run.report.report(code, span, message, hint=hint, expected=expected, fix=fix)
+
+    def say(self, habit: habits.Habit) -> None:
+        """Report what another language would have here."""
+        run = self.run
+        moved = run.base - run.origin
+        fix = None
+        if habit.write is not None:
+            span = Span(self._start(habit.first) + moved, run.ends[habit.last] + moved)
+            fix = Fix(f"write {habit.write}", span, habit.write)
+        self.report(habit.code, habit.first, habit.last, habit.message, habit.hint or None, habit.expected, fix)
 
     def unclosed(self, opening: int) -> None:
         self.report(UNCLOSED, opening, opening, f"`{self.run.texts[opening]}` is never closed")
@@ -592,17 +648,31 @@ class _Mender:
         """Report a token that is no word of the language."""
         text = self.run.texts[token]
         if text in _QUOTES:
-            self.report(UNCLOSED, token, token, "this text is never closed")
+            at = habits.opened(self.run.text, self._start(token))
+            if at is None:
+                self.report(UNCLOSED, token, token, "this text is never closed")
+            else:
+                self.mistakes += 1
+                self.reported += 1
+                hint = "a value goes into a text as ${…}, and `$` alone as \\$"
+                span = Span(at, at + 2)
+                self.run.report.report(UNCLOSED, span, "`${` is never closed", hint=hint)
         else:
             shown = text if text.isprintable() else f"U+{ord(text):04X}"
             hint = "statements and lines need no sign between them" if text == ";" else None
+            if text == "$":
+                hint = 'names stand without `$`; the environment is read by env("NAME")'
             self.report(UNKNOWN_CHARACTER, token, token, f"`{shown}` is no sign of the language", hint)
 
     def reserved(self, token: int, first: int) -> bool:
         """Report a reserved word in the place of a name, if it is one."""
         run = self.run
         text = run.texts[token]
-        if not text.isalpha() or text not in self.machine.words or text in _CLAUSES | _OPERATORS:
+        if not text.isalpha() or text not in self.machine.words:
+            return False
+        if text in _CLAUSES | _OPERATORS and not (
+            text in habits.OPERATORS and run.texts[token - 1] in habits.DECLARING
+        ):
             return False
         if run.kinds[token] in self.starters and self.leads(token) and self.column(token) <= self._indent(first):
             return False
@@ -613,12 +683,17 @@ class _Mender:
             hint = f'call it `{text}_{kind}` and write `name: "{text}"`'
         else:
             hint = f"call it something else, such as `my_{text}`"
+            if text == "join" and run.texts[token + 1] == "(":
+                hint = "texts are put together by `joined(list, separator)`"
         self.report(RESERVED_WORD, token, token, f"`{text}` is a word of the language", hint)
         return True
 
     def unexpected(self, token: int, first: int, expected: str = "") -> None:
         """Report a token that the grammar does not allow where it stands."""
         run = self.run
+        if token == first + 2 and run.texts[first] == "param" and run.kinds[first + 1] == self.name:
+            self.say(habits.untyped(run, first))
+            return
         if self.reported < MOST:
             expected = expected or self._expected()
         early = run.kinds[token] == END or (run.kinds[token] in self.starters and self.leads(token))

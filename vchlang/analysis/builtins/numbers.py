@@ -15,7 +15,7 @@ _FLOAT_DIGITS = 15
 def _is_number(*values: Any) -> None:
     for one in values:
         if isinstance(one, bool) or not isinstance(one, int | float):
-            raise Mistake("wrong-type", f"a number or a unit stands here, not {v.brief(one)}")
+            raise Mistake("wrong-type", f"a number or a unit belongs here, not {v.brief(one)}")
 
 
 @_number(T, "min(2, 1) == 1", ("first", T), ("second", T), variadic=True)
