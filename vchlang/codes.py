@@ -216,7 +216,9 @@ MISPLACED = _code(
     "misplaced", "A statement stands in a block where it has no meaning.", 'ensure pool p in "/a"\njoin p as loader'
 )
 WRONG_VERB = _code(
-    "wrong-verb", "The kind does not have this verb, or not with this clause.", 'adopt task a { path: "/bin/a" }'
+    "wrong-verb",
+    "The kind does not have this verb, or not with this clause or field: what is `existing` is only looked up.",
+    'adopt task a { path: "/bin/a" }',
 )
 WRONG_CLAUSE = _code("wrong-clause", "The kind does not take this clause.", 'create task a at "/x" { path: "/bin/a" }')
 BIND_BEFORE_JOIN = _code(

@@ -113,7 +113,9 @@ class Calls(Operators):
             if target != v.ANY:
                 from vchlang.analysis.habits import method_hint
 
-                hint = method_hint(callee.name.text, self.text[self.base + node.start : self.base + callee.target.end])
+                text, base = self.text, self.base
+                args = text[base + node.args[0].start : base + node.args[-1].end] if node.args else ""
+                hint = method_hint(callee.name.text, text[base + node.start : base + callee.target.end], args)
                 message = f"{a_type(target)} has no `{callee.name.text}` to call"
                 self.out.report(codes.UNKNOWN_FIELD, self.at(callee.name), message, hint=hint)
         elif not isinstance(callee, ast.Name) or callee.text not in self.broken:

@@ -238,6 +238,10 @@ class Evaluator(Connections):
                     message = "this is worked out from what only apply knows; it can be put into a text, and no more"
                     labels = where.made
                     self.main.out.report(codes.NOT_STATIC, where.span, message, source=where.source, labels=labels)
+                elif any(isinstance(one, v.InstanceRef) for one in leaves):
+                    message = "an instance is no value that a plan can have; its outputs are"
+                    labels = where.made
+                    self.main.out.report(codes.WRONG_TYPE, where.span, message, source=where.source, labels=labels)
                 elif any(callable(one) or isinstance(one, v.Range) for one in leaves):
                     message = "a function or a range is no value that a plan can have"
                     labels = where.made

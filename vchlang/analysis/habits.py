@@ -285,8 +285,9 @@ def value_hint(node: Any, wanted: v.Type, found: v.Type, text: str) -> tuple[str
     return None, None
 
 
-def method_hint(name: str, target: str) -> str | None:
-    """A function that is written as a method: `x.upper()`."""
+def method_hint(name: str, target: str, more: str = "") -> str | None:
+    """A function that is written as a method: `x.upper()`. more: its arguments, as they stand."""
+    target += f", {more}" if more else ""
     if target == "count":
         return _LOOPED
     if name in BUILTINS:
@@ -294,7 +295,7 @@ def method_hint(name: str, target: str) -> str | None:
     other = {"length": "len", "size": "len", "toUpper": "upper", "toLower": "lower", "toString": "string"}
     other |= {"strip": "trim", "join": "joined", "startswith": "starts_with", "endswith": "ends_with"}
     if name in other:
-        return method_hint(other[name], target)
+        return method_hint(other[name], target)  # with the arguments
     return NAMES.get(name)
 
 

@@ -49,7 +49,7 @@ def run(given: Given, terminal: Terminal, machine: Machine) -> int:
             return _check(root, lock, terminal)
         case _:
             for name, package in sorted(lock.packages.items()):
-                terminal.out(f"{name}  {safe(package.path)}  {len(package.files)} files")
+                terminal.out(f"{name}  {safe(package.path)}  {_files(len(package.files))}")
             return DONE
 
 
@@ -75,7 +75,7 @@ def _add(root: str, lock: packages.Lock, words: list[str], replace: bool, termin
             os.rename(target, os.path.join(place, "old"))
         os.rename(made, target)
     _write(root, {**lock.packages, name: packages.Package(name=name, path=path, files=files)})
-    terminal.out(f"{name}: {len(files)} files in {safe(path)}, locked in {packages.LOCK}")
+    terminal.out(f"{name}: {_files(len(files))} in {safe(path)}, locked in {packages.LOCK}")
     return DONE
 
 
@@ -172,6 +172,10 @@ def _check(root: str, lock: packages.Lock, terminal: Terminal) -> int:
     if not wrong:
         terminal.out(f"{_count(len(lock.packages))} as {packages.LOCK} says.")
     return MISTAKES if wrong else DONE
+
+
+def _files(number: int) -> str:
+    return "1 file" if number == 1 else f"{number} files"
 
 
 def _count(number: int) -> str:

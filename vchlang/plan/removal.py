@@ -197,7 +197,9 @@ class Removal:
             # It must go before the new one of the same name comes; what is in it goes first of all.
             builder.steps["element", row.address].needs.add(name)
             order = (builder.composition.elements[row.address].order, -1)
-        elif row in self.replaced:
+        elif row in self.replaced and not any(
+            names_of(one) in references(row) for one in self.replaced if one.address in builder.removed_first
+        ):
             needs.add(("element", row.address))
         if row.deposed or row in self.replaced:
             self.after_waits(name, row.address)

@@ -145,6 +145,8 @@ def _moves(
             new, was = moving.pop(old)
             message = f"there is an object under `{old}` and another one under `{new}`"
             hint = "one address has one object: take `@was` away to have the old one removed"
+            if old in here:
+                hint = f"take `@was` away: it is done, and `{old}` is another element by now"
             problems.append(Problem(where=was.where, message=message, hint=hint))
     moves = {old: new for old, (new, _) in moving.items()}
     for old, (new, was) in moving.items():
@@ -152,9 +154,10 @@ def _moves(
             one for one in here[_end(new, after)].was if one is not was
         ]
         if old in taken and any(_says(one, known[old]) for one in others):
-            # A row remembers one address that another object took over, and would forget that one.
-            message = f"`{old}` took the place of another object by a rename that is done, and is to do so again"
-            problems.append(Problem(where=was.where, message=message, hint="take the `@was` away that is done"))
+            # A row remembers one address that another object took over, and would forget the one before.
+            message = f"`{old}` takes the address of another object by one `@was`, and by another one again"
+            hint = "apply one of them and take it away, then the other"
+            problems.append(Problem(where=was.where, message=message, hint=hint))
     return moves
 
 

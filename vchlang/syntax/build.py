@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
-from vchlang.codes import BAD_ESCAPE, CHAINED_COMPARISON, SYNTAX, UNCLOSED
+from vchlang.codes import BAD_ESCAPE, CHAINED_COMPARISON, LIMIT_SIZE, SYNTAX, UNCLOSED
 from vchlang.diagnostics import Code
 from vchlang.syntax.ast import (
     Arg,
@@ -80,6 +80,9 @@ from vchlang.syntax.ast import (
 from vchlang.syntax.automaton import APPEND, CHILDREN, CONTEXT, DEEPEST, NODE, ONE, PLACES, STATEMENT, UNIT, Action
 from vchlang.syntax.tables import Production
 from vchlang.syntax.texts import SPECIAL, interpolations
+
+MOST_PARTS = 10_000
+"""Interpolations in one text."""
 
 
 class TooDeep(Exception):
@@ -605,6 +608,9 @@ def _interpolated(context: Context, s: int, source: str, quotes: int) -> tuple[s
     at = quotes
     end = len(source) - quotes
     for start, first, last in interpolations(source, quotes):
+        if len(inner) >= MOST_PARTS:
+            context.spoil(LIMIT_SIZE, s + start, s + first, f"a text has more than {MOST_PARTS:,} interpolations")
+            break
         if last < 0:
             context.spoil(UNCLOSED, s + start, s + first, "`${` is never closed")
             continue

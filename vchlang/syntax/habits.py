@@ -146,6 +146,11 @@ def statement(run: Any, token: int) -> Habit | None:
     return None
 
 
+def begins(run: Any, token: int) -> bool:
+    """Whether the token begins a statement of another language."""
+    return run.texts[token] in _STATEMENTS and run.texts[token + 1] not in (":", "=", ".", "(", ",")
+
+
 def _named(texts: Sequence[str], token: int) -> tuple[str, str]:
     """Kind and name of `resource "kind" "name"`, `resource name 'kind'` or `module "name"`, as they go here."""
     words: list[str] = []
@@ -181,11 +186,18 @@ def inside(run: Any, token: int, first: int, fits: Callable[[list[str]], bool]) 
     for written, words, taken, said in _INSTEAD:
         if written in (text, pair) and fits([*words, str(taken)] if written.isalpha() else [*words]):
             last = token + taken - 1
-            return Habit(f"`{written}` {_IS}", said, token, last, " ".join(words), words, taken, _code(run, token))
+            write = " ".join(words)
+            if write.isalpha():  # words do not stand as close as signs do
+                write = " " * _touching(run, token, text) + write + " " * _touching(run, last + 1, texts[last + 1])
+            return Habit(f"`{written}` {_IS}", said, token, last, write, words, taken, _code(run, token))
     if text in ("=>", "->") and before == ")":
         return Habit(_cannot(text), "a function of one parameter is x => …, of several (x, y) => …", token, token)
     if text == "=>" and fits([":", "1"]):
         return Habit("`=>` cannot stand here", "a field is written `name: value`", token, token, ":", (":",))
+    if text == "?" and following == ".":
+        return Habit(
+            "`?.` is no operator", "give what may be null another value first: (a ?? b).name", token, token + 1
+        )
     if text in _CHOICES:
         message = "`?` is no operator" if text == "?" else "a backtick begins no text"
         return Habit(message, _CHOICES[text], token, token, code=_code(run, token))
@@ -206,10 +218,29 @@ def inside(run: Any, token: int, first: int, fits: Callable[[list[str]], bool]) 
         return Habit("`[*]` is no index", f"write [for x in {target}: x{member}]", token - 1, token + 1)
     if text == "for" and _open(texts, first, token) in ("[", "("):
         return Habit(_cannot(text), "the loop comes first, in brackets: [for x in list: value]", token, token)
+    bracket = _open(texts, first, token) if text == "if" else ""
+    if (bracket == "[" or (bracket == "{" and keyword in ("let", "output"))) and "for" in texts[first + 1 : token]:
+        values = "[for x in list if condition: value]" if bracket == "[" else "{for k, v in map if condition: k: v}"
+        hint = f"the condition stands before the colon: {values}"
+        return Habit(_cannot(text), hint, token, token)
     if text == "else" and keyword == "if" and first > 0 and not _breaks(run, first):
         return Habit(_cannot(text), _CHOICES["?"], token, token)
     if text in ("in", "at") and before == "}" and keyword in _VERBS:
         return Habit(f"`{text}` stands before the braces", "", token, token)
+    if keyword in ("if", "for") and text in ("then", ":", "do") and following == "{" and fits(["{"]):
+        return Habit(_cannot(text), "the braces follow at once", token, token, "", (), 1)
+    if keyword == "fn" and text == "{":
+        return Habit(_cannot(text), "a function is one expression: fn f(x: Int) = x * 2", token, token)
+    if keyword == "fn" and text == ":" and before == ")":
+        return Habit(_cannot(text), "its type stands behind `->`: fn f(x: Int) -> Int = x", token, token, " ->")
+    if keyword in ("fn", "component") and text in (",", ")") and texts[token - 2] in ("(", ","):
+        return Habit("a parameter has a type", f"write its type, as {before}: String", token - 1, token - 1)
+    if keyword == "component" and text == "{" and token == first + 2:
+        return Habit(_cannot(text), f"its parameters stand in parentheses: component {before}() {{ … }}", token, token)
+    if text == "," and before.isdigit() and re.fullmatch(r"\d{3}(?!\d).*", following) and _touching(run, token, text):
+        return Habit(_cannot(text), f"digits are parted by `_`: {before}_{following}", token, token, "_")
+    if text in _VERBS and before == "=":
+        return Habit(_cannot(text), f"an element has its name behind its kind: {text} task name {{ … }}", token, token)
     if text == "/" and before == ":":
         return Habit(_cannot(text), 'a path is a text: "/…"', token, token)
     if keyword == "import" and before == "from" and text.isidentifier():
@@ -254,6 +285,7 @@ _INSTEAD = (
     ("elseif", ("else", "if"), 1, "write `else if`"),
     ("elsif", ("else", "if"), 1, "write `else if`"),
     ("is", ("==",), 1, "write `==`"),
+    ("of", ("in",), 1, "write `in`"),
 )
 """What is written, which words mean it here, how many tokens it has, and the hint."""
 OPERATORS = ("in", "and", "or")
@@ -301,6 +333,9 @@ def untyped(run: Any, first: int) -> Habit:
     )
     type_ = type_ or "String"
     name = run.texts[first + 1]
+    if run.texts[token][:1].isupper() and run.texts[token].isidentifier():  # `param x Int`
+        write = f"{name}: {run.texts[token]}"
+        return Habit("a parameter has a type after a `:`", f"write `{write}`", first + 1, token, write)
     hint = f"write its type: `{name}: {type_}`"
     write = f"{name}: {type_}" if value and (value[:1] in "\"'" or type_ != "String") else None
     if value[:1].isdigit() and not value.replace(".", "").isdigit():
@@ -322,7 +357,9 @@ def _declared(
             return Habit("an import has braces", f"write import {{ {text} }} from …", token, token, f"{{ {text} }}")
         if text == "*":
             return Habit("an import names what it takes", "write import { one, other } from …", token, token)
-    if text[:1] in ('"', "'") and (before in DECLARING or before in KINDS or texts[token - 2] in _VERBS):
+    if text[:1] in ('"', "'") and (
+        before in DECLARING or before == "as" or before in KINDS or texts[token - 2] in _VERBS
+    ):
         name = text[1:-1]
         if before not in ("for", "segment") and re.fullmatch(r"[A-Za-z_]\w*", name) and fits(["NAME", "1"]):
             return Habit("a name stands without quotes", f"write {name}", token, token, name, ("NAME",))
@@ -415,7 +452,8 @@ def _touching(run: Any, token: int, text: str) -> bool:
 
 # ---- before the run -------------------------------------------------------------------------------------------------
 
-MOST = 20  # of one kind that are reported; each costs a look over the rest
+MOST = 20  # of one kind that are taken for what they mean; each costs a move of the tokens after it
+_RESCANS = 5  # of those after which the rest is read anew
 
 
 def tidy(run: Any) -> None:
@@ -455,7 +493,7 @@ def _drop(run: Any, token: int, after: int) -> None:
 def _heredocs(run: Any) -> None:
     """`<<EOF` up to a line with that word alone becomes a text; what follows is read anew."""
     token = run.first
-    for _ in range(MOST):
+    for _ in range(_RESCANS):
         while token + 2 < len(run.texts) and not (run.texts[token] == "<" == run.texts[token + 1]):
             token += 1
         if token + 2 >= len(run.texts):
@@ -525,7 +563,7 @@ def _quotes(run: Any) -> None:
     """Texts in typographic quotes."""
     token = run.first
     found = 0
-    while token + 1 < len(run.texts) and found < MOST:
+    while token + 1 < len(run.texts) and found < _RESCANS:
         if run.texts[token] in ("“", "”", "„", "‘", "’"):
             start = _start(run, token)
             text = _CURLED.match(run.text, start)
@@ -568,6 +606,11 @@ def _bare(run: Any) -> None:
         token += 1
 
 
+_UNITS = {"seconds": "s", "second": "s", "sec": "s", "secs": "s", "minutes": "min", "minute": "min", "mins": "min"}
+_UNITS |= {"hours": "h", "hour": "h", "days": "d", "day": "d", "hrs": "h", "milliseconds": "ms"}
+"""Units in words, which stand behind their number and nowhere else."""
+
+
 def _spaced(run: Any) -> None:
     """`1 MiB`: the unit goes to its number, unless it is the name of a field."""
     texts = run.texts
@@ -575,16 +618,18 @@ def _spaced(run: Any) -> None:
     found = 0
     token = run.first
     while token + 2 < len(texts) and found < MOST:
-        unit = texts[token + 1]
+        written = texts[token + 1]
+        unit = _UNITS.get(written.lower(), written)
         if run.kinds[token] == number and unit in UNIT_TABLE and texts[token + 2] not in (":", "=", "("):
-            between = run.text[run.ends[token] : run.ends[token + 1] - len(unit)]
+            between = run.text[run.ends[token] : run.ends[token + 1] - len(written)]
             if texts[token][-1].isdigit() and between and not between.strip(" \t"):
                 start, end = _start(run, token), run.ends[token + 1]
                 write = texts[token] + unit
                 message = "no space stands between a number and its unit"
                 _say(run, SYNTAX, start, end, message, f"write {write}", write)
                 # Digits may be parted by `_`, so the token keeps the length that it has in the text.
-                texts[token], run.ends[token] = write.replace(unit, "_" * len(between) + unit), end
+                texts[token] = texts[token].ljust(end - start - len(unit), "_") + unit
+                run.ends[token] = end
                 _drop(run, token + 1, token + 2)
                 found += 1
         token += 1

@@ -23,7 +23,7 @@ from bisect import bisect_right
 from itertools import pairwise
 from typing import Any
 
-from vchlang.codes import LIMIT_DEPTH, RESERVED_WORD, SYNTAX, UNCLOSED, UNKNOWN_CHARACTER
+from vchlang.codes import LIMIT_DEPTH, LIMIT_SIZE, RESERVED_WORD, SYNTAX, UNCLOSED, UNKNOWN_CHARACTER
 from vchlang.diagnostics import Code, Diagnostic, Fix, Report, did_you_mean
 from vchlang.syntax import habits
 from vchlang.syntax.ast import Broken, Statement
@@ -32,6 +32,9 @@ from vchlang.syntax.build import TooDeep
 from vchlang.syntax.parser import TOO_DEEP, Run
 from vchlang.syntax.tables import BAD, END
 from vchlang.text import Span
+
+MOST_MISTAKES = 5_000
+"""Of one text; what follows them is not read."""
 
 MOST = 100  # syntax diagnostics of one text
 _REQUOTES = 10  # texts that are looked for where they were left open; each costs a scan of the rest
@@ -156,6 +159,7 @@ class _Mender:
         self.begin = 0  # the token that the piece begins with
         self.mistakes = 0  # in the piece
         self.reported = 0  # in the text
+        self.wrong = 0  # mistakes in the text, reported or not
         self.marked = -1  # the statement, by its first token, whose mistake has been reported
         self.taken: list[tuple[int, int]] = []  # reserved words taken as names: where, and what they are
 
@@ -176,6 +180,9 @@ class _Mender:
             fewest[index] = min(fewest[index], fewest[index + 1])
         index = apart = 0
         while index < count:
+            if self.wrong > MOST_MISTAKES:
+                self._give_up(cuts[index])
+                return
             after = index + 1
             if index >= apart and level[after] > level[index] and fewest[after] <= level[index]:
                 while level[after] > level[index]:
@@ -185,6 +192,16 @@ class _Mender:
             else:
                 self.piece(cuts[index], cuts[after])
             index = after
+
+    def _give_up(self, token: int) -> None:
+        """Leave the rest of a text unread: it is no script, and nobody reads so many messages."""
+        run = self.run
+        start = run.ends[token] - len(run.texts[token])
+        run.base = run.origin = start
+        run.note(LIMIT_SIZE, 0, len(run.texts[token]), f"more than {MOST_MISTAKES:,} mistakes: the rest is not read")
+        rest = len(run.text) - start
+        run.found.append((start, Statement(0, rest, "", (), Broken(0, rest, "", ()))))
+        run.base = len(run.text)
 
     def _joined(self, cuts: list[int]) -> None:
         """Run some pieces as one, unless there are fewer mistakes in them one by one."""
@@ -261,6 +278,7 @@ class _Mender:
 
     def mistake(self, token: int) -> int:
         """Report the mistake at `token`, make the stacks good, and say where to go on."""
+        self.wrong += 1
         run = self.run
         kind = run.kinds[token]
         if len(run.states) > DEEPEST_STACK:
@@ -333,7 +351,7 @@ class _Mender:
         """The token begins no statement. After another mistake in the piece that says nothing new."""
         run = self.run
         text = run.texts[token]
-        if not self.mistakes:
+        if not self.mistakes or habits.begins(run, token):
             if run.kinds[token] in self.closes:
                 self.report(SYNTAX, token, token, f"`{text}` closes nothing")
             elif (habit := habits.statement(run, token)) is not None:
@@ -353,7 +371,7 @@ class _Mender:
         def fits(signs: list[str]) -> bool:
             after = token + int(signs[-1]) if signs[-1].isdigit() else -1
             kinds = [self.name if one == "NAME" else words[one] for one in signs if not one.isdigit()]
-            return after <= self.stop and self.fits([*kinds, *self._ahead(after)] if after >= 0 else kinds)
+            return after <= self.stop and self.fits([*kinds, *self._ahead(after)[:1]] if after >= 0 else kinds)
 
         return fits
 
@@ -494,6 +512,9 @@ class _Mender:
             kind = run.kinds[index]
             if index >= token and index > first:
                 if kind in self.starters and self.leads(index) and self.begins(index):
+                    if self.column(index) <= indent:
+                        return index
+                if kind == self.name and index > token and habits.begins(run, index) and self.leads(index):
                     if self.column(index) <= indent:
                         return index
                 if block is not None and run.texts[index] == "}" and self._closes(index, block, indent):
@@ -638,7 +659,7 @@ class _Mender:
         fix = None
         if habit.write is not None:
             span = Span(self._start(habit.first) + moved, run.ends[habit.last] + moved)
-            fix = Fix(f"write {habit.write}", span, habit.write)
+            fix = Fix(f"write {habit.write.strip()}", span, habit.write)
         self.report(habit.code, habit.first, habit.last, habit.message, habit.hint or None, habit.expected, fix)
 
     def unclosed(self, opening: int) -> None:
@@ -651,7 +672,7 @@ class _Mender:
             at = habits.opened(self.run.text, self._start(token))
             if at is None:
                 self.report(UNCLOSED, token, token, "this text is never closed")
-            else:
+            elif self.reported < MOST:
                 self.mistakes += 1
                 self.reported += 1
                 hint = "a value goes into a text as ${…}, and `$` alone as \\$"
@@ -659,10 +680,10 @@ class _Mender:
                 self.run.report.report(UNCLOSED, span, "`${` is never closed", hint=hint)
         else:
             shown = text if text.isprintable() else f"U+{ord(text):04X}"
-            hint = "statements and lines need no sign between them" if text == ";" else None
+            said = "statements and lines need no sign between them" if text == ";" else None
             if text == "$":
-                hint = 'names stand without `$`; the environment is read by env("NAME")'
-            self.report(UNKNOWN_CHARACTER, token, token, f"`{shown}` is no sign of the language", hint)
+                said = 'names stand without `$`; the environment is read by env("NAME")'
+            self.report(UNKNOWN_CHARACTER, token, token, f"`{shown}` is no sign of the language", said)
 
     def reserved(self, token: int, first: int) -> bool:
         """Report a reserved word in the place of a name, if it is one."""
@@ -683,6 +704,8 @@ class _Mender:
             hint = f'call it `{text}_{kind}` and write `name: "{text}"`'
         else:
             hint = f"call it something else, such as `my_{text}`"
+            if run.texts[token - 1] == ":" and run.texts[first] not in habits.DECLARING:
+                hint = f"a case of a variant is written `.{text}`"
             if text == "join" and run.texts[token + 1] == "(":
                 hint = "texts are put together by `joined(list, separator)`"
         self.report(RESERVED_WORD, token, token, f"`{text}` is a word of the language", hint)
