@@ -77,7 +77,8 @@ UNKNOWN_ROLE = _code(
 ODD_ROLE = _code(
     "odd-role",
     "A role of a network is spelt almost like one that has a meaning of its own. Any other word is a role of yours.",
-    _EXECUTOR + 'existing network n at "n"\nhandle e { join boot as loader, bind\njoin n as cleint, bind }',
+    _EXECUTOR
+    + 'existing network n at "n"\nhandle e { join boot as loader, bind\njoin n as cleint, bind { ip: .dhcp } }',
     Severity.WARNING,
 )
 UNKNOWN_VARIANT = _code(
@@ -100,9 +101,7 @@ DUPLICATE_NAME = _code(
     "Within one set of names nothing shadows: a second declaration in the same or an inner scope is an error.",
     "let a = 1\nlet a = 2",
 )
-BAD_NAME = _code(
-    "bad-name", "Names of values begin in lower case, names of types with a capital.", "let Memory = 8GiB"
-)
+BAD_NAME = _code("bad-name", "Names of values begin in lower case, names of types with a capital.", "let Memory = 8GiB")
 DUPLICATE_FIELD = _code("duplicate-field", "A field is written twice.", "let a = { b: 1, b: 2 }")
 DUPLICATE_ADDRESS = _code(
     "duplicate-address",
@@ -362,7 +361,10 @@ WRONG_ADDRESS = _code(
 TWO_GATEWAYS = _code(
     "two-gateways",
     "Two NICs of an executor name a gateway. The default route is one, and which of them it becomes nobody says.",
-    _EXECUTOR + _NETWORK + 'existing network m at "other"\n' + _OPEN
+    _EXECUTOR
+    + _NETWORK
+    + 'existing network m at "other"\n'
+    + _OPEN
     + 'join n as public, bind { ip: .static("10.0.0.2/24", gateway: "10.0.0.1") }\n  '
     + 'join m as client, bind { ip: .static("10.0.1.2/24", gateway: "10.0.1.1") } }',
     Severity.WARNING,
@@ -377,14 +379,20 @@ RULE_NEVER_FITS = _code(
 SEGMENT_ELSEWHERE = _code(
     "segment-elsewhere",
     "An executor enters a segment where it joins the network that the segment is a part of; this is another network.",
-    _EXECUTOR + _NETWORK + 'existing network m at "other"\nensure segment s in m { allow tcp(80) from any }\n' + _OPEN
+    _EXECUTOR
+    + _NETWORK
+    + 'existing network m at "other"\nensure segment s in m { allow tcp(80) from any }\n'
+    + _OPEN
     + "join n as client { segment: s }, bind { ip: .dhcp } }",
 )
 TWO_SEGMENTS = _code(
     "two-segments",
     "A network that is joined twice is one NIC with two roles, and a NIC is in one segment.",
-    _EXECUTOR + _NETWORK + "ensure segment s in n { allow any }\nensure segment t in n { allow any }\n"
-    + _OPEN + "join n as client { segment: s }, bind { ip: .dhcp }\n join n as public { segment: t }, bind }",
+    _EXECUTOR
+    + _NETWORK
+    + "ensure segment s in n { allow any }\nensure segment t in n { allow any }\n"
+    + _OPEN
+    + "join n as client { segment: s }, bind { ip: .dhcp }\n join n as public { segment: t }, bind }",
 )
 PROPERTIES_NEED_VAPP = _code(
     "properties-need-vapp",
@@ -460,10 +468,10 @@ SAME_NAME = _code(
 )
 BAD_RENAME = _code(
     "bad-rename",
-    "`@was` names no address, or one that the script still has, that another element claims too, or whose object cannot "
-    "become this element: something is known under both addresses, or it is of another kind. Or nothing is known under "
-    "it, while the element is made anew and an object of its kind goes: that may be what was meant. In a component an old "
-    "address is relative to the instance.",
+    "`@was` names no address, or one that the script still has, that another element claims too, or whose object "
+    "cannot become this element: something is known under both addresses, or it is of another kind. Or nothing is "
+    "known under it, while the element is made anew and an object of its kind goes: that may be what was meant. In a "
+    "component an old address is relative to the instance.",
     'ensure location a at "ds://d/a"\n@was("a") ensure location b at "ds://d/b"',
 )
 FIXED_FIELD = _code(

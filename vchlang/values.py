@@ -140,8 +140,20 @@ class FunctionOf(msgspec.Struct, frozen=True):
 
 
 Type: TypeAlias = (
-    Simple | Optional | ListOf | MapOf | RecordOf | VariantOf | TextsOf | KindOf | SecretOf | MaybeSecret | FunctionOf
-    | Named | UnionOf | InstanceOf
+    Simple
+    | Optional
+    | ListOf
+    | MapOf
+    | RecordOf
+    | VariantOf
+    | TextsOf
+    | KindOf
+    | SecretOf
+    | MaybeSecret
+    | FunctionOf
+    | Named
+    | UnionOf
+    | InstanceOf
 )
 
 ANY = Simple("anything")

@@ -26,11 +26,12 @@ N = 'existing network n at "vmNet"\n'
         L + "output a = l.url\noutput b = [for x in [1, 2]: x]",
         'param m: {String: StorePath}\nfor k, u in m { ensure location d[k] at u }\noutput o = d["a"].url',
         'param x: Bool\nif x { ensure location d at "ds://d/l" }\noutput o = if d != null then d.url else ""',
-        N + 'param p: [Int]\nensure segment s in n { for x in p { allow tcp(x) from any } }\n'
+        N + "param p: [Int]\nensure segment s in n { for x in p { allow tcp(x) from any } }\n"
         'assert reachable(outside, s), "?"',
         N + 'param x: Bool\nensure segment s in n { if x { allow any from any } }\nassert reachable(outside, s), "?"',
         L + N + 'param x: Bool\nensure pool p in "/a"\ncreate storage b in l { free: 1MiB }\n'
-        "create executor e in p at l\nhandle e { if x { join b as loader, bind join n as client, bind { ip: .dhcp } } }\n"
+        "create executor e in p at l\n"
+        "handle e { if x { join b as loader, bind join n as client, bind { ip: .dhcp } } }\n"
         "output o = e.address(.client)",
         L + N + 'param r: {String: Int}\nensure pool p in "/a"\ncreate storage b in l { free: 1MiB }\n'
         "create executor e in p at l\nhandle e { join b as loader, bind\n"

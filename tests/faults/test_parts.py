@@ -10,7 +10,7 @@ import pytest
 from tests.faults import sweep
 from tests.faults.scene import ROOT, SCRIPT, Scene, in_memory
 
-LAST = "  join vicadmin,    bind { ...common, restart: .never,  ready: .tcp(port: 2378) }\n"
+LAST = "  join vicadmin,  bind { ...common, restart: .never,  ready: .tcp(port: 2378) }\n"
 WAIT = "wait endpoint until ready within 5min\n"
 
 

@@ -1,4 +1,4 @@
-"""Renames at every depth, in any order and with any of their words left in the script: no object becomes another one."""
+"""Renames at every depth, in any order, with any of their words left in the script: no object becomes another."""
 
 from __future__ import annotations
 

@@ -152,7 +152,9 @@ def test_rows_are_renamed_all_at_once(open_store: Open) -> None:
         ("c", "key-c", "c", "", ""),
     ]
     assert (after.serial, after.pending) == (4, ())
-    rename(run, {"a": "x"}, ("b",))
+    rename(run, {"a": "y"}, ("b",))
+    assert [(one.address, one.was) for one in run.deployment().objects] == [("b", ""), ("c", ""), ("y", "b")]
+    rename(run, {"y": "x"}, ("x",))
     assert [(one.address, one.stamp, one.was) for one in run.deployment().objects] == [
         ("b", "a", ""),
         ("c", "", ""),

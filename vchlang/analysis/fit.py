@@ -35,10 +35,10 @@ def fits(found: v.Type, wanted: v.Type) -> bool:
         return True
     if type(found) is v.Simple and type(wanted) is v.Simple:
         name = found.name
-        if name == wanted.name or name == "anything" or wanted.name == "anything":
+        if name in (wanted.name, "anything") or wanted.name == "anything":
             return True
         return (name == "String" and wanted in v.TEXTUAL) or (name == "Int" and wanted.name == "Float")
-    if found == wanted or found == v.ANY or wanted == v.ANY:
+    if found in (wanted, v.ANY) or wanted == v.ANY:
         return True
     if type(found) is v.Named:
         return fits(found.inner, wanted)

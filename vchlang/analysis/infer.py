@@ -111,7 +111,7 @@ class Inference(Calls):
                 codes.UNKNOWN_NAME,
                 self.at(node),
                 f"`{name}` is {what} of the script, and this sees only what it is given",
-                hint="give it as a parameter: components and functions see the values, functions and types of their file",
+                hint="give it as a parameter: this sees the values, functions and types of its file",
                 labels=[(hidden.span, "declared here")],
             )
             return

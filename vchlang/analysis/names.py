@@ -59,7 +59,8 @@ class Names(TypeExpressions):
     base: of the top-level statement being read. late: where the expression just read asks for what only apply knows.
     narrowed: what the conditions around tell of names. broken: names that a statement with a syntax error declares.
     unread: the words of such statements.
-    positional: whether the loop just read goes over a list. probing: whether a `verify` is being read, where alone a condition may ask the world.
+    positional: whether the loop just read goes over a list. probing: whether a `verify` is being read, where alone a
+    condition may ask the world.
     measuring: whether the `where` of a secret is being read, where alone one may ask how long that is.
     """
 

@@ -116,7 +116,7 @@ def _report(ring: list[StepName], steps: dict[StepName, _Step], out: Report) -> 
     labels = [
         Label(source=where.source, span=where.span, text=f"{words[at]} needs {words[(at + 1) % len(ring)]}")
         for at, where in enumerate(places)
-        if (where.source, where.span) != (places[0].source, places[0].span)  # of two instances, both are written in one place
+        if (where.source, where.span) != (places[0].source, places[0].span)
     ]
     message = f"these need each other: {' → '.join([*words, words[0]])}"
     if len(ring) == 1:

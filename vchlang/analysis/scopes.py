@@ -232,7 +232,7 @@ class Naming(Budget):
         return self.top_level(name, at.module)
 
     def is_bound(self, name: str, scope: Scope) -> bool:
-        """Whether the script gives the name a meaning here; a name of its own goes before a function of the language."""
+        """Whether the script gives the name a meaning here; its own names go before functions of the language."""
         at: Scope | None = scope
         while at is not None:
             if name in at.values or name in at.lazy:

@@ -114,7 +114,8 @@ class Steps(Bodies):
                 if one_off(role.text, known) and not role.text.startswith(known):
                     hint = f"did you mean `{known}`?"
                     fix = Fix(f"write {known}", self.at(role), known)
-                    self.out.report(codes.ODD_ROLE, self.at(role), f"`{role.text}` is a role of yours", hint=hint, fix=fix)
+                    message = f"`{role.text}` is a role of yours"
+                    self.out.report(codes.ODD_ROLE, self.at(role), message, hint=hint, fix=fix)
 
     def bound(self, kind: Kind, at: Any, body: ast.Record | None, span: Span, loader: bool) -> None:
         verb = kind.bind

@@ -73,7 +73,7 @@ class TypeExpressions:
         return []
 
     def where_of(self, where: ast.Where, type_: v.Type, name: str = "it") -> None:
-        """Check a constraint in which the value is called `it`, and by its name; the inference of expressions does it."""
+        """Check a constraint, in which the value is called `it` or by its name; the inference does it."""
 
     def type(self, node: Any) -> v.Type:
         match node:

@@ -238,9 +238,9 @@ def run(given: Given, terminal: Terminal, machine: Machine) -> int:
         show(loaded.diagnostics, here.sources, terminal)
         return MISTAKES
     if given.all("eval"):
-        return MISTAKES if any([_tell(session, one, here, terminal) for one in given.all("eval")]) else DONE
+        return MISTAKES if sum(_tell(session, one, here, terminal) for one in given.all("eval")) else DONE
     if not sys.stdin.isatty():
-        return MISTAKES if any([_tell(session, one, here, terminal) for one in sys.stdin]) else DONE
+        return MISTAKES if sum(_tell(session, one, here, terminal) for one in sys.stdin) else DONE
     return _converse(session, here, terminal)
 
 

@@ -19,7 +19,8 @@ COMMAND = Command(
     words="add NAME SOURCE | remove NAME | lock [NAME…] | check | list",
     doc="Packages of others, kept in vendor/ and locked in vch.lock with the SHA-256 of every file.\n"
     '`add` copies a directory or a tar and locks it; scripts then import it as "NAME/module" or "NAME".\n'
-    "`remove` takes one away, its directory too. `check` shows what is not as locked (exit 3); `lock` takes what is there for good, after you looked at it.",
+    "`remove` takes one away, its directory too. `check` shows what is not as locked (exit 3);\n"
+    "`lock` takes what is there for good, after you looked at it.",
     options=(Option(("--replace",), "with add: in the place of what is there"),),
     least=1,
     most=1 << 16,

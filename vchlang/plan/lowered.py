@@ -55,7 +55,7 @@ def refs(value: Any) -> Iterator[Ref]:
 
 
 def part_of(facts: dict[str, Any], ref: Ref) -> Any:
-    """A fact of those of its element; one that is called is a mapping by what it is called with. NotKnown without it."""
+    """A fact of those of its element; one that is called is a mapping by what it is called with. Else NotKnown."""
     if ref.fact not in facts:
         raise NotKnown(ref)
     value = facts[ref.fact]

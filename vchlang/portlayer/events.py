@@ -14,8 +14,9 @@ import msgspec
 from vchlang.plan.model import Place
 
 Status = Literal["done", "failed", "interrupted", "refused", "stale", "unverified"]
-"""done: everything. failed: a step did not succeed. unverified: everything was applied, and a verify does not hold. interrupted: somebody asked to stop. refused: the store is lost, so
-nothing more was begun. stale: the world moved on before anything was changed."""
+"""done: everything. failed: a step did not succeed. unverified: everything was applied, and a verify does not hold.
+interrupted: somebody asked to stop. refused: the store is lost, so nothing more was begun. stale: the world moved on
+before anything was changed."""
 
 
 class _Told(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
@@ -96,7 +97,7 @@ class VerifyDone(_Told, frozen=True, kw_only=True, tag="verify-done"):
 
 
 class VerifyFailed(_Told, frozen=True, kw_only=True, tag="verify-failed"):
-    """A verify does not hold, or nobody can tell; everything is applied all the same. `found`: the values that say why."""
+    """A verify does not hold, or nobody can tell; all is applied all the same. `found`: the values that say why."""
 
     text: str
     message: str

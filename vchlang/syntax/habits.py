@@ -334,8 +334,8 @@ def untyped(run: Any, first: int) -> Habit:
     type_ = type_ or "String"
     name = run.texts[first + 1]
     if run.texts[token][:1].isupper() and run.texts[token].isidentifier():  # `param x Int`
-        write = f"{name}: {run.texts[token]}"
-        return Habit("a parameter has a type after a `:`", f"write `{write}`", first + 1, token, write)
+        typed = f"{name}: {run.texts[token]}"
+        return Habit("a parameter has a type after a `:`", f"write `{typed}`", first + 1, token, typed)
     hint = f"write its type: `{name}: {type_}`"
     write = f"{name}: {type_}" if value and (value[:1] in "\"'" or type_ != "String") else None
     if value[:1].isdigit() and not value.replace(".", "").isdigit():
@@ -481,8 +481,8 @@ def _start(run: Any, token: int) -> int:
 
 def _say(run: Any, code: Code, start: int, end: int, message: str, hint: str, write: str | None = None) -> None:
     span = Span(start, end)
-    shown = write if write is None or write.strip() else "nothing"
-    fix = Fix(f"write {shown}" if len(write) <= 60 else "write it so", span, write) if write is not None else None
+    title = "leave it out" if not write else f"write {write}" if len(write) <= 60 else "write it so"
+    fix = Fix(title, span, write) if write is not None else None
     run.report.report(code, span, message, hint=hint or None, fix=fix)
 
 

@@ -659,7 +659,7 @@ class _Mender:
         fix = None
         if habit.write is not None:
             span = Span(self._start(habit.first) + moved, run.ends[habit.last] + moved)
-            fix = Fix(f"write {habit.write.strip()}", span, habit.write)
+            fix = Fix(f"write {habit.write.strip()}" if habit.write else "leave it out", span, habit.write)
         self.report(habit.code, habit.first, habit.last, habit.message, habit.hint or None, habit.expected, fix)
 
     def unclosed(self, opening: int) -> None:
