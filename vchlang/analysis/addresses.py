@@ -9,6 +9,7 @@ the same network.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -67,6 +68,7 @@ def known_as(address: str, composition: Composition) -> str:
     return at if isinstance(at, str) else f"element {address}"
 
 
+@functools.lru_cache(maxsize=65536)  # an address is asked for by several rules
 def _parsed(text: Any) -> ipaddress.IPv4Interface | ipaddress.IPv6Interface | None:
     import ipaddress
 

@@ -83,7 +83,8 @@ class Budget:
 
     def enters(self, value: Any, node: Any) -> None:
         """Take a value that a plan will have off the budget of plans."""
-        self.planned -= self.weight(value)
+        cls = type(value)
+        self.planned -= 1 if cls not in WEIGHED or (cls is str and len(value) <= 64) else self._weighed(value)[0]
         if self.planned < 0:
             self.limit(codes.LIMIT_SIZE, node, f"what is to be planned has more than {MAX_PLANNED:,} parts")
 

@@ -69,6 +69,8 @@ def words_of(name: StepName) -> str:
 
 def check_order(composition: Composition, out: Report) -> None:
     """Report each ring of elements and steps that need each other, with its path from the one that stands first."""
+    if _in_order(composition):
+        return
     steps = _Steps(composition).steps
     needs = {name: {one for one in step.needs if one in steps} for name, step in steps.items()}
     left = _stuck(needs)
@@ -78,6 +80,43 @@ def check_order(composition: Composition, out: Report) -> None:
         # What only waits for this ring is no ring of its own.
         rest = {name: wanted for name, wanted in left.items() if name not in ring}
         left = _stuck({name: {one for one in wanted if one in rest} for name, wanted in rest.items()})
+
+
+def _in_order(composition: Composition) -> bool:
+    """Whether it is plain that everything needs only what is written before it, as in most scripts: no rings then.
+
+    What is not so plain, several commits of one executor, facts of executors, templates, is left to the whole look.
+    """
+    elements = composition.elements
+    at = {address: one.order for address, one in elements.items()}
+    running = {address for address, one in elements.items() if one.kind in ("executor", "template")}
+    committed: dict[str, int] = {}
+    for handle in composition.handles:
+        own = handle.executor
+        if own in committed or at.get(own, -1) >= handle.order:
+            return False
+        committed[own] = handle.order
+        if not _before(handle.after, handle.order, at, running):
+            return False
+        for step in handle.steps:
+            needs = step.needs - {own} if step.kind == "executor" else step.needs
+            if not _before(needs, handle.order, at, running):
+                return False
+    for element in elements.values():
+        if element.kind == "template" or not _before(element.needs, element.order, at, running):
+            return False
+        if not _before(element.after, element.order, at, running):
+            return False
+    started: dict[str, int] = {}
+    for power in composition.powers:
+        if power.executor in started or committed.get(power.executor, power.order) > power.order or power.after:
+            return False
+        started[power.executor] = power.order
+    return all(started.get(one.executor, one.order) < one.order for one in composition.waits)
+
+
+def _before(addresses: set[str], order: int, at: dict[str, int], running: set[str]) -> bool:
+    return not any(one in running or at.get(one, -1) >= order for one in addresses)
 
 
 def _stuck(needs: dict[StepName, set[StepName]]) -> dict[StepName, set[StepName]]:

@@ -95,10 +95,11 @@ class Scope:
 class Module:
     """One file being evaluated: its program, its report, and the values of its top-level names."""
 
-    __slots__ = ("out", "program", "top")
+    __slots__ = ("name", "out", "program", "top")
 
     def __init__(self, program: Program) -> None:
         self.program = program
+        self.name = program.parsed.source.name
         self.out = Report(program.parsed.source.name)
         self.top = Scope(None, self, Frame())
 
@@ -168,7 +169,8 @@ class Naming(Budget):
         return Span(self.base + node.start, self.base + node.end)
 
     def where(self, node: Any) -> Where:
-        return Where(self.module.program.parsed.source.name, self.span(node), self.frame.made)
+        base = self.base
+        return Where(self.module.name, Span(base + node.start, base + node.end), self.frame.made)
 
     def report(self, code: Any, node: Any, message: str, **more: Any) -> None:
         """Note a mistake at a node of the file being read; in an instance, with where that is made."""
