@@ -28,6 +28,10 @@ def split_number(text: str) -> tuple[str, str]:
     return text[: len(text) - len(unit)], unit
 
 
+_OF_PARTS = frozenset({v.RecordOf, v.VariantOf, v.ListOf, v.MapOf, v.Named, v.UnionOf, v.Optional})
+"""Types that are looked at part by part anyway: to compare them whole first would cost as much again."""
+
+
 def fits(found: v.Type, wanted: v.Type) -> bool:
     """Whether a value of one type may stand where another is wanted, with the few conversions that there are."""
     # Types are shared more often than not, so most answers need no comparison of their parts.
@@ -38,7 +42,11 @@ def fits(found: v.Type, wanted: v.Type) -> bool:
         if name in (wanted.name, "anything") or wanted.name == "anything":
             return True
         return (name == "String" and wanted in v.TEXTUAL) or (name == "Int" and wanted.name == "Float")
-    if found in (wanted, v.ANY) or wanted == v.ANY:
+    if type(found) is v.Simple and found.name == "anything":
+        return True
+    if type(wanted) not in _OF_PARTS and found in (wanted, v.ANY):
+        return True
+    if type(wanted) is v.Simple and wanted.name == "anything":
         return True
     if type(found) is v.Named:
         return fits(found.inner, wanted)

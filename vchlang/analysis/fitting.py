@@ -10,6 +10,10 @@ from vchlang.analysis.fit import bad_text, one_of, opened
 from vchlang.analysis.scopes import NOTHING, Naming, Scope
 from vchlang.syntax import ast
 
+_EXACT = {"Bool": bool, "Int": int, "Float": float, "String": str} | {
+    "Bytes": v.Bytes, "Frequency": v.Frequency, "Duration": v.Duration, "Data": v.DataRef,
+}  # fmt: skip
+
 
 class Fitting(Naming):
     """What a value becomes where a type is wanted. The checker has reported what the text alone tells."""
@@ -17,6 +21,8 @@ class Fitting(Naming):
     def fit(self, value: Any, type_: v.Type, node: Any) -> Any:
         """A value as its type wants it; NOTHING, and a report at `node`, where it is none of it."""
         cls = type(value)
+        if type(type_) is v.Simple and _EXACT.get(type_.name) is cls:
+            return value  # most values are of just the type that is wanted
         if cls is v.Unknown:
             return value
         if cls is v.Secret or (cls is v.Template and value.secret):
