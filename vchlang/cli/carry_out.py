@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,6 +18,7 @@ from vchlang.cli.planning import Prepared
 from vchlang.cli.refusal import DONE, INTERRUPTED, REFUSED, STALE, STOPPED, Refusal, problem
 from vchlang.cli.show_events import Narrator, outputs_text
 from vchlang.cli.show_plan import plan_text, replaced_in, title
+from vchlang.cli.signals import heard
 from vchlang.cli.target import Setting, Target
 from vchlang.plan.model import Plan
 from vchlang.portlayer.events import RunDone
@@ -140,12 +140,5 @@ def stopping() -> Iterator[Callable[[], bool]]:
         with contextlib.suppress(OSError):
             os.write(2, b"stopping: nothing new is begun, what runs is finished (once more to stop at once)\n")
 
-    before: dict[signal.Signals, Any] = {}
-    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        with contextlib.suppress(ValueError):  # another thread than the main one hears no signals
-            before[one] = signal.signal(one, stop)
-    try:
+    with heard(stop):
         yield lambda: asked
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)

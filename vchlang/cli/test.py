@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,6 +17,7 @@ from vchlang.cli.look import Terminal, bare, one_line, paint, safe, seconds
 from vchlang.cli.options import ENVIRONMENT, Command, Given, Option, Usage, formats
 from vchlang.cli.refusal import DONE, INTERRUPTED, MISTAKES, STOPPED
 from vchlang.cli.show_diagnostics import Sources, as_json, show, text_of
+from vchlang.cli.signals import heard
 from vchlang.cli.target import Setting, setting
 from vchlang.cli.trials import Finding, Interrupted, Trying, sweep
 from vchlang.diagnostics import Diagnostic, nearest
@@ -164,15 +164,8 @@ def _stopping() -> Iterator[Callable[[], bool]]:
                 os.write(2, b"stopping: what the test has made is destroyed first\n")
         asked = True
 
-    before: dict[signal.Signals, Any] = {}
-    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        with contextlib.suppress(ValueError):  # another thread than the main one hears no signals
-            before[one] = signal.signal(one, stop)
-    try:
+    with heard(stop):
         yield lambda: asked
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
 
 
 # ---- how it looks ----------------------------------------------------------------------------------------------------
