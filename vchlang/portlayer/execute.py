@@ -393,14 +393,8 @@ class _Execution:
             return self._rename(op)
         args = None if in_the_state_only(op.kind, op.action) else self._described(op)
         row = self._rows.get((op.address, op.generation))
-        planned = OpenOp(
-            run=self._run.run,
-            seq=0,
-            phase="intent",
-            action=op.action,
-            kind=op.kind,
-            address=op.address,
-            generation=op.generation,
+        planned = self._entry(
+            op,
             key=self._key(op),
             identity=op.identity,
             origin=op.origin,
@@ -415,6 +409,19 @@ class _Execution:
         if in_the_state_only(op.kind, op.action):
             return self._settle(op, journaled, "gone" if op.action in _REMOVING else "done", Outcome())
         return self._send(op, journaled, args)
+
+    def _entry(self, op: Operation, **more: Any) -> OpenOp:
+        """An operation as the journal has it, before it is there: its number comes with the intent."""
+        return OpenOp(
+            run=self._run.run,
+            seq=0,
+            phase="intent",
+            action=op.action,
+            kind=op.kind,
+            address=op.address,
+            generation=op.generation,
+            **more,
+        )
 
     def _send(self, op: Operation, journaled: OpenOp, args: Any) -> dict[str, Any]:
         """Look up, send if that is called for, and bring the operation to a terminal phase if anything can."""
@@ -559,19 +566,7 @@ class _Execution:
 
     def _rename(self, op: Operation) -> dict[str, Any]:
         """Give rows their new addresses. No object is asked or changed: each carries its key, whatever it is called."""
-        nowhere = OpenOp(
-            run=self._run.run,
-            seq=0,
-            phase="intent",
-            action=op.action,
-            kind=op.kind,
-            address=op.address,
-            generation=op.generation,
-            key="",
-            identity="",
-            args=op.args,
-        )
-        seq = self._run.intent(nowhere)
+        seq = self._run.intent(self._entry(op, key="", identity="", args=op.args))
         self._run.commit(self._run.run, seq, moves=op.args["moves"], settled=op.args["settled"])
         with self._mutex:
             self._changed = True
@@ -580,17 +575,7 @@ class _Execution:
     def _wait(self, op: Operation) -> dict[str, Any]:
         """Wait for a state. It changes nothing, so the journal need not know."""
         args = self._described(op)
-        nowhere = OpenOp(
-            run=self._run.run,
-            seq=0,
-            phase="intent",
-            action=op.action,
-            kind=op.kind,
-            address=op.address,
-            generation=op.generation,
-            key=self._key(op),
-            identity=op.identity,
-        )
+        nowhere = self._entry(op, key=self._key(op), identity=op.identity)
         try:
             outcome = self._driver.perform(self._step(op, nowhere, args, None))
         except DriverError as error:
